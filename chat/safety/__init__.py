@@ -1,0 +1,1 @@
+"""What may not wait for a model, and what a model may not say."""

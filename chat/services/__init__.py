@@ -1,0 +1,1 @@
+"""Writes: the model's door, conversations, runs."""

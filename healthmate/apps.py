@@ -1,0 +1,14 @@
+"""The composition root as a Django app, so that its checks and commands are found."""
+
+from django.apps import AppConfig
+
+
+class HealthMateConfig(AppConfig):
+    """Registers the project's own system checks."""
+
+    name = "healthmate"
+    verbose_name = "HealthMate"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from healthmate import checks  # noqa: F401, PLC0415

@@ -1,0 +1,9 @@
+"""The ASGI application: what a server starts."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "healthmate.settings")
+
+application = get_asgi_application()

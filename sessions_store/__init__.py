@@ -1,0 +1,1 @@
+"""Which assistant serves a device."""

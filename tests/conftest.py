@@ -1,0 +1,73 @@
+"""What every test may ask for: a whole database, the server on a socket, the real data."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def database(django_db_serialized_rollback: None, transactional_db: None) -> None:
+    """Committed data that other threads see, with the rows that migrations made."""
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The real FHIR bundles and questions; a test that needs them says so where they are absent."""
+    if not SHARED_DATA.exists():
+        pytest.skip(f"the real data is not at {SHARED_DATA}")
+    return SHARED_DATA
+
+
+class LiveServer:
+    """The ASGI application under uvicorn on a free port of this machine, in a thread."""
+
+    def __init__(self) -> None:
+        from healthmate.asgi import application
+
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.ws_url = self.url.replace("http", "ws", 1)
+        config = uvicorn.Config(application, log_level="warning", lifespan="off", loop="asyncio")
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        asyncio.run(self.server.serve(sockets=[self.socket]))
+
+    def __enter__(self) -> "LiveServer":
+        self.thread.start()
+        while not self.server.started:
+            self.thread.join(0.01)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.server.should_exit = True
+        self.thread.join(10)
+        self.socket.close()
+
+
+@pytest.fixture(scope="session")
+def _live_server() -> Iterator[LiveServer]:
+    with LiveServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(database: None, _live_server: LiveServer) -> LiveServer:
+    """The product on a socket, on the test's database."""
+    return _live_server
+
+
+@pytest.fixture
+def http(server: LiveServer) -> Iterator[httpx.Client]:
+    """A new client of the server: no cookies, no token."""
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        yield client
