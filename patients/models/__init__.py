@@ -1,7 +1,14 @@
 """The clinic's data, named after FHIR."""
 
 from patients.models.identity import Consent, DocumentType, IdentityAttempt, Patient, PatientIdentifier
-from patients.models.records import AccessEvent, ClinicalRecord, QuarantinedResource, SharedResource
+from patients.models.records import (
+    AccessEvent,
+    ClinicalRecord,
+    PatientReference,
+    QuarantinedResource,
+    SharedResource,
+    SupersededVersion,
+)
 from patients.models.scheduling import Appointment, Practitioner, Slot
 
 __all__ = [
@@ -13,8 +20,10 @@ __all__ = [
     "IdentityAttempt",
     "Patient",
     "PatientIdentifier",
+    "PatientReference",
     "Practitioner",
     "QuarantinedResource",
     "SharedResource",
     "Slot",
+    "SupersededVersion",
 ]

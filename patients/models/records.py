@@ -66,6 +66,9 @@ class QuarantinedResource(models.Model):
 
     file = models.CharField(_("file"), max_length=500)
     index = models.PositiveIntegerField(_("index"), null=True, blank=True, help_text=_("Empty for a whole file."))
+    entry = models.PositiveIntegerField(
+        _("entry"), null=True, blank=True, help_text=_("Within a bundle that stands inside a bundle or on a line.")
+    )
     resource_type = models.CharField(_("type"), max_length=60, blank=True)
     resource_id = models.CharField(_("FHIR id"), max_length=120, blank=True)
     reason = models.CharField(_("reason"), max_length=500)
@@ -75,13 +78,55 @@ class QuarantinedResource(models.Model):
     class Meta:
         ordering = ("-created_at",)
         constraints = (
-            models.UniqueConstraint(fields=("file", "index"), name="unique_quarantined_place", nulls_distinct=False),
+            models.UniqueConstraint(
+                fields=("file", "index", "entry"), name="unique_quarantined_place", nulls_distinct=False
+            ),
         )
         verbose_name = _("quarantined resource")
         verbose_name_plural = _("quarantined resources")
 
     def __str__(self) -> str:
         return f"{self.file}#{self.index}"
+
+
+class PatientReference(models.Model):
+    """A FHIR reference by which imported resources name a patient: `Patient/<id>`, a URL or a urn.
+
+    Ids that are no UUIDs are unique on one server only, so that two patients may share one.
+    """
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="references")
+    reference = models.CharField(_("reference"), max_length=500)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("reference", "patient"), name="unique_patient_reference"),)
+        verbose_name = _("FHIR reference")
+        verbose_name_plural = _("FHIR references")
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class SupersededVersion(models.Model):
+    """A version of an imported row that a later one replaced, so that importing it again is no news.
+
+    The same organisation or patient often comes in several files that differ; without this a second
+    run over them would write each version once more.
+    """
+
+    table = models.CharField(max_length=60)
+    row = models.BigIntegerField()
+    content_hash = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("table", "row", "content_hash"), name="unique_superseded_version"),
+        )
+        verbose_name = _("superseded version")
+        verbose_name_plural = _("superseded versions")
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.row}"
 
 
 class AccessEvent(models.Model):
