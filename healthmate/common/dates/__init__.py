@@ -1,0 +1,7 @@
+"""Dates as people write them, in Spanish and English: full dates, and a patient's words about when."""
+
+from healthmate.common.dates.parts import AFTERNOON, EVENING, MORNING, part_of_day_of
+from healthmate.common.dates.spans import Span, span_of
+from healthmate.common.dates.written import dates_in
+
+__all__ = ["AFTERNOON", "EVENING", "MORNING", "Span", "dates_in", "part_of_day_of", "span_of"]
