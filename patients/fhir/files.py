@@ -1,0 +1,349 @@
+"""Files of FHIR JSON as units of entries: each file is opened once, NDJSON is never held whole."""
+
+import codecs
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from patients.fhir.kinds import KNOWN, rank
+from patients.fhir.references import id_from
+from patients.fhir.shapes import Json, as_dict, as_text, kind_of
+
+SUFFIXES = (".json", ".json.gz", ".ndjson", ".ndjson.gz")
+GZIP = b"\x1f\x8b"
+BOM = b"\xef\xbb\xbf"
+LINES_AT_ONCE = 1000
+BYTES_AT_ONCE = 16_000_000
+FIRST_TYPE = re.compile(rb'"resourceType"\s*:\s*"(\w+)"')
+UNKNOWN = "(unknown)"
+NO_RESOURCE = "(entry without resource)"
+
+
+class _Entry(msgspec.Struct):
+    fullUrl: Any = None  # noqa: N815 - FHIR's name
+    resource: msgspec.Raw = msgspec.Raw(b"null")
+    request: Any = None
+    response: Any = None
+
+
+class _Head(msgspec.Struct):
+    resourceType: Any = None  # noqa: N815 - FHIR's name
+    id: Any = None
+
+
+class _Bundle(msgspec.Struct):
+    entry: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+_entries = msgspec.json.Decoder(list[msgspec.Raw])
+_entry = msgspec.json.Decoder(_Entry)
+_head = msgspec.json.Decoder(_Head)
+_bundle = msgspec.json.Decoder(_Bundle)
+_any = msgspec.json.Decoder()
+
+
+class BadInput(ValueError):
+    """Something that cannot be read as FHIR; the message is a sentence for the operator."""
+
+
+@dataclass(kw_only=True)
+class Entry:
+    """One resource in one place: `index` counts entries or lines from 0, `inner` those of a bundle within."""
+
+    file: str
+    index: int | None = None
+    inner: int | None = None
+    full_url: str = ""
+    type: str = UNKNOWN
+    id: str = ""
+    raw: bytes | msgspec.Raw = b""
+    problem: str = ""
+    passed_over: str = ""
+
+    def resource(self) -> Json:
+        """The resource as JSON that a database can hold; raises BadInput."""
+        value = loads(self.raw)
+        if not isinstance(value, dict):
+            raise BadInput(f"The resource is {kind_of(value)}, not an object.")
+        return value
+
+
+@dataclass(kw_only=True)
+class Unit:
+    """Entries that are stored together, and how many bytes of the file have been read by now."""
+
+    entries: list[Entry]
+    bundle: bool
+    position: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The files to import in their order, and those of the folders that are no FHIR files by name."""
+
+    files: list[Path] = field(default_factory=list)
+    ignored: list[Path] = field(default_factory=list)
+
+
+def find(paths: list[Path]) -> Found:
+    """The files under `paths`, those that others refer to first; raises BadInput for a path that is not there."""
+    files: dict[Path, None] = {}
+    ignored = []
+    for path in paths:
+        if path.is_dir():
+            for inner in sorted(item for item in path.rglob("*") if item.is_file()):
+                if inner.name.lower().endswith(SUFFIXES) and not inner.name.startswith("."):
+                    files[inner.absolute()] = None
+                else:
+                    ignored.append(inner.absolute())
+        elif path.exists():
+            files[path.absolute()] = None
+        else:
+            raise BadInput(f"There is no file or folder {path}.")
+    return Found(files=sorted(files, key=_rank), ignored=ignored)
+
+
+def _rank(path: Path) -> int:
+    try:
+        with path.open("rb") as raw:
+            start = raw.read(4096)
+    except OSError:
+        return rank("")
+    if start.startswith(GZIP):
+        try:
+            start = zlib.decompressobj(wbits=31).decompress(start, 4096)
+        except zlib.error:
+            return rank("")
+    found = FIRST_TYPE.search(start)
+    return rank(found[1].decode() if found else "")
+
+
+def loads(raw: bytes | msgspec.Raw) -> Any:
+    """JSON as PostgreSQL can hold it: no NUL, no lone surrogate, no NaN; raises BadInput."""
+    data = bytes(raw)
+    try:
+        value = _any.decode(data)
+        return _clean(value) if b"\\u0000" in data else value
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _loads_leniently(data, error)
+
+
+def _loads_leniently(data: bytes, error: Exception) -> Any:
+    """What the strict reader refuses and a person would still read: control characters, lone surrogates, NaN."""
+    if isinstance(error, RecursionError):
+        raise BadInput("The JSON is nested too deeply.") from error
+    try:
+        return _clean(json.loads(data.decode(), strict=False, parse_constant=lambda name: name))
+    except UnicodeDecodeError as bad:
+        raise BadInput(f"The text is not UTF-8 (byte {bad.start}).") from bad
+    except RecursionError as bad:
+        raise BadInput("The JSON is nested too deeply.") from bad
+    except ValueError as bad:
+        raise BadInput(f"The JSON is broken: {bad}.") from bad
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    return str(value) if isinstance(value, float) and value in {float("inf"), float("-inf")} else value
+
+
+def dumps(value: Any) -> bytes:
+    """JSON in one spelling, whatever the order of the keys was."""
+    return msgspec.json.encode(value, order="sorted")
+
+
+def read(path: Path) -> Iterator[Unit]:
+    """A file's units in order; what cannot be read comes as a unit with a `problem`, never as an exception."""
+    name = str(path)
+    try:
+        with path.open("rb") as raw:
+            zipped = raw.read(2) == GZIP
+            raw.seek(0)
+            source: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
+            if ".ndjson" in path.name.lower():
+                yield from _read_lines(name, source, raw)
+            else:
+                data = source.read()
+                yield from _read_document(name, data)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        yield Unit(entries=[], bundle=False, problem=f"The gzip data is truncated or damaged: {error}.")
+    except OSError as error:
+        yield Unit(entries=[], bundle=False, problem=f"The file cannot be read: {error.strerror or error}.")
+
+
+def _read_document(name: str, data: bytes) -> Iterator[Unit]:
+    try:
+        data = data.removeprefix(BOM)
+        if not data.strip():
+            raise BadInput("The file is empty.")
+        _check_utf8(data)
+        document, head = _open(data)
+        if head.resourceType == "Bundle":
+            yield from _bundle_units(document, Entry(file=name))
+        elif head.resourceType is None:
+            raise BadInput("The JSON object has no resourceType: it is neither a Bundle nor a resource.")
+        else:
+            yield Unit(entries=[_entry_of(Entry(file=name, raw=document), head)], bundle=False)
+    except BadInput as error:
+        yield Unit(entries=[], bundle=False, problem=str(error))
+
+
+def _open(data: bytes) -> tuple[bytes, _Head]:
+    """The document and its head; a document that only the lenient reader takes is written anew."""
+    try:
+        return data, _head.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = loads(data)
+        if not isinstance(value, dict):
+            sentence = f"The file holds {kind_of(value)}; a Bundle or a resource (a JSON object) is expected."
+            raise BadInput(sentence) from None
+        return dumps(value), _Head(resourceType=value.get("resourceType"), id=value.get("id"))
+
+
+def _check_utf8(data: bytes) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    size = 1 << 20
+    for start in range(0, len(data), size):
+        try:
+            decoder.decode(data[start : start + size], final=start + size >= len(data))
+        except UnicodeDecodeError as error:
+            raise BadInput(f"The file is not UTF-8 (near byte {start + error.start}).") from None
+
+
+def _bundle_units(data: bytes | msgspec.Raw, at: Entry) -> Iterator[Unit]:
+    """A bundle's own unit, then those of the bundles inside it; raises BadInput when it has no list of entries."""
+    try:
+        raw_entries = _entries.decode(_bundle.decode(data).entry)
+    except (msgspec.DecodeError, RecursionError):
+        bundle = as_dict(loads(data))
+        listed = bundle.get("entry")
+        if listed is not None and not isinstance(listed, list):
+            raise BadInput(f"The bundle's entry is {kind_of(listed)}, not a list.") from None
+        raw_entries = [msgspec.Raw(dumps(item)) for item in listed or []]
+    entries = [_bundle_entry(raw, at, number) for number, raw in enumerate(raw_entries)]
+    yield Unit(entries=[entry for entry in entries if entry.type != "Bundle"], bundle=True)
+    for entry in entries:
+        if entry.type != "Bundle":
+            continue
+        if at.inner is not None:
+            entry.problem = "The bundle is nested too deeply (a bundle in a bundle in a bundle)."
+            yield Unit(entries=[entry], bundle=True)
+        else:
+            yield from _nested(entry)
+
+
+def _nested(entry: Entry) -> Iterator[Unit]:
+    try:
+        yield from _bundle_units(entry.raw, entry)
+    except BadInput as error:
+        entry.problem = str(error)
+        yield Unit(entries=[entry], bundle=True)
+
+
+def _bundle_entry(raw: msgspec.Raw, at: Entry, number: int) -> Entry:
+    place = (number, None) if at.index is None else (at.index, number)
+    entry = Entry(file=at.file, index=place[0], inner=place[1], raw=raw)
+    try:
+        parts = _entry.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            value = loads(raw)
+        except BadInput as error:
+            entry.problem = str(error)
+            return entry
+        if not isinstance(value, dict):
+            entry.problem = f"The entry is {kind_of(value)}, not an object."
+            return entry
+        parts = _entry.decode(dumps(value))
+    entry.full_url = as_text(parts.fullUrl)
+    return _with_request(entry, parts)
+
+
+def _with_request(entry: Entry, parts: _Entry) -> Entry:
+    """What the entry asks for decides whether its resource is one to store."""
+    method = as_text(as_dict(parts.request).get("method")).upper()
+    if bytes(parts.resource) == b"null":
+        entry.type = NO_RESOURCE
+        if method == "DELETE":
+            entry.problem = "The entry asks for a deletion, which an import does not do."
+        elif method in {"GET", "HEAD"} or (parts.response is not None and not method):
+            entry.passed_over = "an answer or a question that carries no resource"
+        else:
+            entry.problem = "The entry holds no resource."
+        return entry
+    entry.raw = parts.resource
+    entry = _headed(entry)
+    if method in {"DELETE", "PATCH"} and not entry.problem:
+        entry.problem = f"The entry asks for {method}, which an import does not do."
+    return entry
+
+
+def _headed(entry: Entry) -> Entry:
+    try:
+        return _entry_of(entry, _head.decode(entry.raw))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            value = entry.resource()
+        except BadInput as error:
+            entry.problem = str(error)
+            return entry
+        entry.raw = dumps(value)
+        return _entry_of(entry, _Head(resourceType=value.get("resourceType"), id=value.get("id")))
+
+
+def _entry_of(entry: Entry, head: _Head) -> Entry:
+    kind = head.resourceType
+    if kind is None or kind == "":
+        entry.problem = "The resource has no resourceType."
+    elif not isinstance(kind, str):
+        entry.problem = f"The resourceType is {kind_of(kind)}, not a string."
+    elif kind not in KNOWN:
+        entry.problem = f"FHIR has no resource type “{kind[:60]}”."
+        entry.type = kind[:60].replace("\x00", "")
+    else:
+        entry.type = kind
+    given = head.id
+    if given is not None and not isinstance(given, str | int):
+        entry.problem = entry.problem or f"The resource's id is {kind_of(given)}, not a string."
+    entry.id = as_text(given).replace("\x00", "") or id_from(entry.full_url)
+    return entry
+
+
+def _read_lines(name: str, source: Any, raw: Any) -> Iterator[Unit]:
+    """Lines in batches; a line that is a bundle is a unit of its own."""
+    batch: list[Entry] = []
+    size = 0
+    index = -1
+    try:
+        for index, line in enumerate(source):
+            text = line.removeprefix(BOM).strip() if index == 0 else line.strip()
+            if not text:
+                continue
+            entry = _headed(Entry(file=name, index=index, raw=text))
+            if entry.type == "Bundle" and not entry.problem:
+                yield from _nested(entry)
+                continue
+            batch.append(entry)
+            size += len(text)
+            if len(batch) >= LINES_AT_ONCE or size >= BYTES_AT_ONCE:
+                yield Unit(entries=batch, bundle=False, position=raw.tell())
+                batch, size = [], 0
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        problem = f"The gzip data is truncated or damaged after line {index + 1}: {error}."
+        yield Unit(entries=batch, bundle=False, problem=problem)
+        return
+    problem = "The file is empty." if index < 0 else ""
+    yield Unit(entries=batch, bundle=False, position=raw.tell(), problem=problem)

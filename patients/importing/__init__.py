@@ -1,0 +1,1 @@
+"""The parts of an import; `patients.importer` is the way in."""
