@@ -1,11 +1,13 @@
 """Turns every exception that leaves a view into the error envelope; nothing else shapes errors."""
 
 import logging
+import math
+from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.db import OperationalError
-from django.http import Http404, HttpRequest, JsonResponse
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -14,6 +16,8 @@ from healthmate.common import errors
 from healthmate.common.errors import ApiError, ErrorCode
 
 logger = logging.getLogger(__name__)
+
+CHALLENGE = 'Bearer realm="HealthMate"'
 
 _BY_EXCEPTION: tuple[tuple[type[Exception], ErrorCode], ...] = (
     (drf.ParseError, errors.INVALID_JSON),
@@ -28,7 +32,11 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], ErrorCode], ...] = (
     (drf.NotAcceptable, errors.NOT_ACCEPTABLE),
     (drf.UnsupportedMediaType, errors.UNSUPPORTED_MEDIA_TYPE),
     (drf.Throttled, errors.RATE_LIMITED),
+    (RequestDataTooBig, errors.BODY_TOO_LARGE),
+    (SuspiciousOperation, errors.INVALID_REQUEST),
+    (UnreadablePostError, errors.INVALID_REQUEST),
     (OperationalError, errors.UNAVAILABLE),
+    (InterfaceError, errors.UNAVAILABLE),
 )
 
 
@@ -49,12 +57,12 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     """DRF's EXCEPTION_HANDLER."""
     error = to_api_error(exception)
     set_rollback()
-    return Response(error.as_dict(), status=error.error.status, headers=error.headers)
+    return Response(error.as_dict(), status=error.error.status, headers=_all_headers(error))
 
 
 def as_json_response(error: ApiError) -> JsonResponse:
     """The envelope for code that runs outside a DRF view."""
-    return JsonResponse(error.as_dict(), status=error.error.status, headers=error.headers)
+    return JsonResponse(error.as_dict(), status=error.error.status, headers=_all_headers(error))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
@@ -98,10 +106,13 @@ def _sentence(exception: Exception) -> str | None:
     return f"{field}: {detail}" if field else str(detail)
 
 
+def _all_headers(error: ApiError) -> dict[str, str]:
+    challenge = {"WWW-Authenticate": CHALLENGE} if error.error.status == HTTPStatus.UNAUTHORIZED else {}
+    return {**challenge, **error.headers}
+
+
 def _headers(exception: Exception) -> dict[str, str]:
-    headers = {}
-    if challenge := getattr(exception, "auth_header", None):
-        headers["WWW-Authenticate"] = challenge
-    if (wait := getattr(exception, "wait", None)) is not None:
-        headers["Retry-After"] = str(int(wait))
-    return headers
+    if isinstance(exception, drf.Throttled):
+        wait: float | None = getattr(exception, "wait", None)
+        return {"Retry-After": str(max(1, math.ceil(wait or 1)))}
+    return {}

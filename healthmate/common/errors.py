@@ -60,6 +60,7 @@ RUN_ACTIVE = ErrorCode("RUN_ACTIVE", 409, _("Too many messages are waiting here;
 IDEMPOTENCY_KEY_REUSED = ErrorCode(
     "IDEMPOTENCY_KEY_REUSED", 409, _("This Idempotency-Key was used before with another message.")
 )
+BODY_TOO_LARGE = ErrorCode("BODY_TOO_LARGE", 413, _("The body is too large."))
 MESSAGE_TOO_LONG = ErrorCode("MESSAGE_TOO_LONG", 413, _("The message is too long."))
 UNSUPPORTED_MEDIA_TYPE = ErrorCode("UNSUPPORTED_MEDIA_TYPE", 415, _("Send JSON with Content-Type: application/json."))
 RATE_LIMITED = ErrorCode("RATE_LIMITED", 429, _("Too many requests; wait a moment and try again."))
