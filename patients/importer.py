@@ -11,18 +11,18 @@ from typing import Any
 from django.db import connection, transaction
 
 from patients.fhir import files, kinds, records
-from patients.fhir.files import BadInput, Entry, Unit
+from patients.fhir.files import BadInputError, Entry, Unit
 from patients.fhir.people import patient_shape, practitioner_columns
 from patients.fhir.references import base_of, lookups, names_of, owners, participants
 from patients.fhir.shapes import Json
 from patients.importing import quarantine
 from patients.importing.people import PatientBook
 from patients.importing.rows import Row, Writer, content_hash
-from patients.importing.scope import NotYet, Scope
+from patients.importing.scope import NotYetError, Scope
 from patients.importing.summary import ImportSummary, Refusal, TypeCount
 from patients.models import ClinicalRecord, Practitioner, SharedResource
 
-__all__ = ["BadInput", "ImportSummary", "Refusal", "TypeCount", "import_path"]
+__all__ = ["BadInputError", "ImportSummary", "Refusal", "TypeCount", "import_path"]
 
 Progress = Callable[[int, int], None]
 AT_ONCE = 1000
@@ -35,13 +35,13 @@ IMPORT_LOCK = 0x46484952  # "FHIR": two imports at once take turns, unit by unit
 def import_path(paths: Iterable[Path | str], *, progress: Progress | None = None) -> ImportSummary:
     """Import FHIR files and folders; what is refused is quarantined and the rest goes in.
 
-    `progress` is told (bytes read so far, bytes in all). Raises BadInput, before anything is written,
+    `progress` is told (bytes read so far, bytes in all). Raises BadInputError, before anything is written,
     for a path that does not exist or when there is nothing to import.
     """
     started = time.monotonic()
     found = files.find([Path(path) for path in paths])
     if not found.files:
-        raise BadInput("There is no .json, .json.gz, .ndjson or .ndjson.gz file to import.")
+        raise BadInputError("There is no .json, .json.gz, .ndjson or .ndjson.gz file to import.")
     run = _Run(progress or (lambda done, total: None), found)
     run.import_all()
     run.summary.seconds = time.monotonic() - started
@@ -117,7 +117,7 @@ class _Run:
         for entry in entries:
             try:
                 read.append((entry, entry.resource()))
-            except BadInput as error:
+            except BadInputError as error:
                 scope.refused.add(id(entry))
                 self.refuse(entry, str(error))
         names = {id(entry): names_of(entry.type, entry.id, entry.full_url) for entry in entries}
@@ -125,7 +125,7 @@ class _Run:
         for entry, resource in read:
             try:
                 scope.patients[id(entry)] = self.book.store(resource, entry, names[id(entry)])
-            except BadInput as error:
+            except BadInputError as error:
                 scope.refused.add(id(entry))
                 self.refuse(entry, str(error))
 
@@ -142,12 +142,12 @@ class _Run:
         for entry, resource in read:
             try:
                 row = self._row(entry, resource, scope)
-            except NotYet as error:
+            except NotYetError as error:
                 if self.last:
                     self.refuse(entry, str(error))
                 else:
                     self.unowned.append((_kept(entry), scope.bundle))
-            except BadInput as error:
+            except BadInputError as error:
                 self.refuse(entry, str(error))
             else:
                 row.counted = counted
@@ -160,12 +160,12 @@ class _Run:
         for entry in entries:
             try:
                 read.append((entry, entry.resource()))
-            except BadInput as error:
+            except BadInputError as error:
                 self.refuse(entry, str(error))
         return read
 
     def _row(self, entry: Entry, resource: Json, scope: Scope) -> Row:
-        """The row that a resource becomes; raises BadInput when it is about somebody whom nobody can tell."""
+        """The row that a resource becomes; raises BadInputError when it is about somebody whom nobody can tell."""
         if entry.type == "Practitioner":
             columns = practitioner_columns(resource)
             if not columns["identifier"]:
@@ -218,7 +218,7 @@ def stable_id(entry: Entry) -> str:
     """An id for a resource that has none: the same for the same content."""
     try:
         return f"sha256-{content_hash(entry.resource())[:40]}"
-    except BadInput:
+    except BadInputError:
         return f"sha256-{hashlib.sha256(bytes(entry.raw)).hexdigest()[:40]}"
 
 

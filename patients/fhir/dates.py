@@ -66,10 +66,12 @@ def when(resource: Json, names: tuple[str, ...]) -> tuple[datetime | None, str]:
     return None, words
 
 
-def end_of(resource: Json, names: tuple[str, ...]) -> datetime | None:
-    """The instant at which the first of `names` ends: a Period's end, or a date."""
-    for name in names:
+def end_of(resource: Json, instants: tuple[str, ...], periods: tuple[str, ...]) -> datetime | None:
+    """When it ended: the first of `instants` that is a date, else the end of the first of `periods` that has one."""
+    for name in (*instants, *periods):
         value = resource[name] if name in resource else choice(resource, name)[1]
+        if not isinstance(value, dict) and name in periods:
+            continue
         text = as_text(value.get("end")) if isinstance(value, dict) else as_text(value)
         if (instant := parse_instant(text)) is not None:
             return instant

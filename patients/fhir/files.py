@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import json
+import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ _bundle = msgspec.json.Decoder(_Bundle)
 _any = msgspec.json.Decoder()
 
 
-class BadInput(ValueError):
+class BadInputError(ValueError):
     """Something that cannot be read as FHIR; the message is a sentence for the operator."""
 
 
@@ -68,10 +69,10 @@ class Entry:
     passed_over: str = ""
 
     def resource(self) -> Json:
-        """The resource as JSON that a database can hold; raises BadInput."""
+        """The resource as JSON that a database can hold; raises BadInputError."""
         value = loads(self.raw)
         if not isinstance(value, dict):
-            raise BadInput(f"The resource is {kind_of(value)}, not an object.")
+            raise BadInputError(f"The resource is {kind_of(value)}, not an object.")
         return value
 
 
@@ -94,21 +95,25 @@ class Found:
 
 
 def find(paths: list[Path]) -> Found:
-    """The files under `paths`, those that others refer to first; raises BadInput for a path that is not there."""
+    """The files under `paths`, those that others refer to first; raises BadInputError for a path that is not there."""
     files: dict[Path, None] = {}
     ignored = []
     for path in paths:
         if path.is_dir():
             for inner in sorted(item for item in path.rglob("*") if item.is_file()):
                 if inner.name.lower().endswith(SUFFIXES) and not inner.name.startswith("."):
-                    files[inner.absolute()] = None
+                    files[_absolute(inner)] = None
                 else:
-                    ignored.append(inner.absolute())
+                    ignored.append(_absolute(inner))
         elif path.exists():
-            files[path.absolute()] = None
+            files[_absolute(path)] = None
         else:
-            raise BadInput(f"There is no file or folder {path}.")
+            raise BadInputError(f"There is no file or folder {path}.")
     return Found(files=sorted(files, key=_rank), ignored=ignored)
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 - as it was named: `..` goes, links stay
 
 
 def _rank(path: Path) -> int:
@@ -127,7 +132,7 @@ def _rank(path: Path) -> int:
 
 
 def loads(raw: bytes | msgspec.Raw) -> Any:
-    """JSON as PostgreSQL can hold it: no NUL, no lone surrogate, no NaN; raises BadInput."""
+    """JSON as PostgreSQL can hold it: no NUL, no lone surrogate, no NaN; raises BadInputError."""
     data = bytes(raw)
     try:
         value = _any.decode(data)
@@ -139,15 +144,15 @@ def loads(raw: bytes | msgspec.Raw) -> Any:
 def _loads_leniently(data: bytes, error: Exception) -> Any:
     """What the strict reader refuses and a person would still read: control characters, lone surrogates, NaN."""
     if isinstance(error, RecursionError):
-        raise BadInput("The JSON is nested too deeply.") from error
+        raise BadInputError("The JSON is nested too deeply.") from error
     try:
         return _clean(json.loads(data.decode(), strict=False, parse_constant=lambda name: name))
     except UnicodeDecodeError as bad:
-        raise BadInput(f"The text is not UTF-8 (byte {bad.start}).") from bad
+        raise BadInputError(f"The text is not UTF-8 (byte {bad.start}).") from bad
     except RecursionError as bad:
-        raise BadInput("The JSON is nested too deeply.") from bad
+        raise BadInputError("The JSON is nested too deeply.") from bad
     except ValueError as bad:
-        raise BadInput(f"The JSON is broken: {bad}.") from bad
+        raise BadInputError(f"The JSON is broken: {bad}.") from bad
 
 
 def _clean(value: Any) -> Any:
@@ -188,16 +193,16 @@ def _read_document(name: str, data: bytes) -> Iterator[Unit]:
     try:
         data = data.removeprefix(BOM)
         if not data.strip():
-            raise BadInput("The file is empty.")
+            raise BadInputError("The file is empty.")
         _check_utf8(data)
         document, head = _open(data)
         if head.resourceType == "Bundle":
             yield from _bundle_units(document, Entry(file=name))
         elif head.resourceType is None:
-            raise BadInput("The JSON object has no resourceType: it is neither a Bundle nor a resource.")
+            raise BadInputError("The JSON object has no resourceType: it is neither a Bundle nor a resource.")
         else:
             yield Unit(entries=[_entry_of(Entry(file=name, raw=document), head)], bundle=False)
-    except BadInput as error:
+    except BadInputError as error:
         yield Unit(entries=[], bundle=False, problem=str(error))
 
 
@@ -209,7 +214,7 @@ def _open(data: bytes) -> tuple[bytes, _Head]:
         value = loads(data)
         if not isinstance(value, dict):
             sentence = f"The file holds {kind_of(value)}; a Bundle or a resource (a JSON object) is expected."
-            raise BadInput(sentence) from None
+            raise BadInputError(sentence) from None
         return dumps(value), _Head(resourceType=value.get("resourceType"), id=value.get("id"))
 
 
@@ -220,18 +225,18 @@ def _check_utf8(data: bytes) -> None:
         try:
             decoder.decode(data[start : start + size], final=start + size >= len(data))
         except UnicodeDecodeError as error:
-            raise BadInput(f"The file is not UTF-8 (near byte {start + error.start}).") from None
+            raise BadInputError(f"The file is not UTF-8 (near byte {start + error.start}).") from None
 
 
 def _bundle_units(data: bytes | msgspec.Raw, at: Entry) -> Iterator[Unit]:
-    """A bundle's own unit, then those of the bundles inside it; raises BadInput when it has no list of entries."""
+    """A bundle's own unit, then those of the bundles inside it; raises BadInputError when it has no list of entries."""
     try:
         raw_entries = _entries.decode(_bundle.decode(data).entry)
     except (msgspec.DecodeError, RecursionError):
         bundle = as_dict(loads(data))
         listed = bundle.get("entry")
         if listed is not None and not isinstance(listed, list):
-            raise BadInput(f"The bundle's entry is {kind_of(listed)}, not a list.") from None
+            raise BadInputError(f"The bundle's entry is {kind_of(listed)}, not a list.") from None
         raw_entries = [msgspec.Raw(dumps(item)) for item in listed or []]
     entries = [_bundle_entry(raw, at, number) for number, raw in enumerate(raw_entries)]
     yield Unit(entries=[entry for entry in entries if entry.type != "Bundle"], bundle=True)
@@ -248,7 +253,7 @@ def _bundle_units(data: bytes | msgspec.Raw, at: Entry) -> Iterator[Unit]:
 def _nested(entry: Entry) -> Iterator[Unit]:
     try:
         yield from _bundle_units(entry.raw, entry)
-    except BadInput as error:
+    except BadInputError as error:
         entry.problem = str(error)
         yield Unit(entries=[entry], bundle=True)
 
@@ -261,7 +266,7 @@ def _bundle_entry(raw: msgspec.Raw, at: Entry, number: int) -> Entry:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         try:
             value = loads(raw)
-        except BadInput as error:
+        except BadInputError as error:
             entry.problem = str(error)
             return entry
         if not isinstance(value, dict):
@@ -297,7 +302,7 @@ def _headed(entry: Entry) -> Entry:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         try:
             value = entry.resource()
-        except BadInput as error:
+        except BadInputError as error:
             entry.problem = str(error)
             return entry
         entry.raw = dumps(value)

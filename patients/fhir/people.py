@@ -1,5 +1,6 @@
 """FHIR Patient and Practitioner as the clinic's columns."""
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -104,7 +105,13 @@ def _contact(resource: Json, system: str) -> str:
         found = [item for item in found if "@" not in as_text(item.get("value"))]
     else:
         found = [item for item in found if EMAIL.match(_address(item))]
-    found.sort(key=lambda item: (as_text(item.get("use")) == "old", as_text(item.get("system")) == ""))
+    found.sort(
+        key=lambda item: (
+            as_text(item.get("use")) == "old" or bool(as_dict(item.get("period")).get("end")),
+            as_text(item.get("system")) == "",
+            item["rank"] if isinstance(item.get("rank"), int) else math.inf,
+        )
+    )
     return _address(found[0]) if found else ""
 
 

@@ -60,7 +60,8 @@ DATES_BY_TYPE = {
     "FamilyMemberHistory": ("date",),
     "Media": ("created", "issued"),
 }
-ENDS = ("abatement", "effective", "performed", "occurrence", "period", "end", "servicePeriod", "execution")
+ENDS = ("abatement", "end")
+PERIODS = ("effective", "performed", "occurrence", "period", "servicePeriod", "execution")
 # Types whose name is not in `code`.
 NAMES = {
     "AllergyIntolerance": ("code", "substance"),
@@ -76,7 +77,7 @@ NAMES = {
     "EpisodeOfCare": ("type",),
     "FamilyMemberHistory": ("relationship", "name"),
     "Goal": ("description",),
-    "ImagingStudy": ("procedureCode", "description", "modality"),
+    "ImagingStudy": ("procedureCode", "description"),
     "Immunization": ("vaccineCode",),
     "QuestionnaireResponse": ("questionnaire",),
     "RelatedPerson": ("relationship", "name"),
@@ -115,16 +116,21 @@ def _named(resource: Json, resolve: Resolve) -> tuple[Any, str]:
         element = own if own and concept_text(own) else found.get("code")
         words = concept_text(element) or as_text(as_dict(reference).get("display"))
         return element, words or as_text(as_dict(medicine).get("display"))
-    named: Any = None
-    words = ""
-    for name in NAMES.get(kind, FALLBACK_NAMES):
-        element = resource.get(name)
-        if said := _element_words(element):
-            named, words = (element if named is None else named), words or said
-        # A title says more to a reader, a coded sibling more to a query: keep both.
-        if named is not None and not concept_code(named)[1] and isinstance(element, dict | list):
-            named = element if concept_code(element)[1] else named
-    return named, words
+    if kind == "AllergyIntolerance" and not _first_named(resource, NAMES[kind])[1]:
+        return _first_named(resource, (), *(reaction.get("substance") for reaction in dicts(resource.get("reaction"))))
+    element, words = _first_named(resource, NAMES.get(kind, FALLBACK_NAMES))
+    return element, words or (_studied(resource) if kind == "ImagingStudy" else "")
+
+
+def _first_named(resource: Json, names: tuple[str, ...], *more: Any) -> tuple[Any, str]:
+    """The first element with words; where it is a mere title, the code comes from the next one that has a code."""
+    elements = [element for element in (*(resource.get(name) for name in names), *more) if _element_words(element)]
+    if not elements:
+        return None, ""
+    coded = elements[0]
+    if isinstance(coded, str):
+        coded = next((element for element in elements if isinstance(element, dict | list)), None)
+    return coded, _element_words(elements[0])
 
 
 def _element_words(element: Any) -> str:
@@ -278,7 +284,7 @@ def record_columns(resource: Json, resolve: Resolve) -> dict[str, Any]:
         "negated": _negated(resource, element, words),
         "recorded_at": recorded_at,
         "recorded_text": clip(recorded_text, 40),
-        "ended_at": end_of(resource, ENDS),
+        "ended_at": end_of(resource, ENDS, PERIODS),
         "text": all_text(resource),
     }
 

@@ -1,10 +1,12 @@
 """Reading FHIR elements out of JSON that may have any shape: nothing here raises."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 Json = dict[str, Any]
 
+READABLE_DIGITS = 10
 DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
 
@@ -35,9 +37,18 @@ def as_text(value: Any) -> str:
         return value.strip()
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value).removesuffix(".0")
-    return ""
+    if isinstance(value, float):
+        return _number(value)
+    return str(value) if isinstance(value, int) else ""
+
+
+def _number(value: float) -> str:
+    """A decimal as it was given, short of the digits that only arithmetic made (179.23347621031567)."""
+    text = repr(value).removesuffix(".0")
+    if len(text) <= READABLE_DIGITS or not math.isfinite(value):
+        return text
+    decimals = 4 if abs(value) >= 1 else 4 - math.floor(math.log10(abs(value)))
+    return repr(round(value, decimals)).removesuffix(".0")
 
 
 def first_text(*values: Any) -> str:

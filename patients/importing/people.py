@@ -10,7 +10,7 @@ from django.db import DataError, IntegrityError, transaction
 
 from patients.documents import normalize_number
 from patients.fhir import references
-from patients.fhir.files import BadInput, Entry
+from patients.fhir.files import BadInputError, Entry
 from patients.fhir.people import Identifier, PatientShape, patient_shape
 from patients.fhir.shapes import Json
 from patients.importing.rows import Row, Writer, content_hash, refused_by_database
@@ -143,19 +143,21 @@ class PatientBook:
         return set(found.values_list("patient_id", flat=True))
 
     def match(self, shape: PatientShape, names: list[str]) -> int | None:
-        """The one stored patient that this is, or none; raises BadInput when it could be two, or is another."""
+        """The one stored patient that this is, or none; raises BadInputError when it could be two, or is another."""
         keys = [self.key_of(item) for item in shape.identifiers]
         by_number = {self.keys[key] for key in keys if not key.weak and key in self.keys}
         certain = [name for name in names if references.is_uuid(name.rpartition("/")[2].rpartition(":")[2])]
         by_id = {pk for name in certain for pk in self.named(name)}
         if len(by_number | by_id) > 1:
-            raise BadInput(
+            raise BadInputError(
                 "It fits several stored patients by its identifiers and ids"
                 f" ({', '.join(f'#{pk}' for pk in sorted(by_number | by_id))}); they are not merged by an import."
             )
         for pk in by_number - by_id:
             if is_another(self.facts[pk], shape):
-                raise BadInput(f"It bears an identifier of stored patient #{pk}, who has another name and birth date.")
+                raise BadInputError(
+                    f"It bears an identifier of stored patient #{pk}, who has another name and birth date."
+                )
         if by_number or by_id:
             return next(iter(by_number | by_id))
         return self._match_weakly(shape, names, keys)
@@ -167,14 +169,14 @@ class PatientBook:
         weak = {pk for key in keys if key.weak for pk in self.weak_keys[key.document_type, key.normalized]}
         found = by_name | {pk for pk in weak if is_the_same(self.facts[pk], shape)}
         if len(found) > 1:
-            raise BadInput(
+            raise BadInputError(
                 "It may be any of several stored patients"
                 f" ({', '.join(f'#{pk}' for pk in sorted(found))}), and nothing in it tells which."
             )
         return next(iter(found), None)
 
     def store(self, resource: Json, entry: Entry, names: list[str]) -> int:
-        """Create or update a patient with all identifiers and references; raises BadInput.
+        """Create or update a patient with all identifiers and references; raises BadInputError.
 
         A blank never replaces what is known, and no identifier is ever taken away.
         """
@@ -191,10 +193,10 @@ class PatientBook:
         return pk
 
     def store_contained(self, resource: Json, container: Entry) -> int:
-        """Create or update a patient who exists inside another resource only; raises BadInput."""
+        """Create or update a patient who exists inside another resource only; raises BadInputError."""
         shape = patient_shape(resource)
         if not shape.full_name and not shape.identifiers:
-            raise BadInput("The patient it contains has neither a name nor an identifier.")
+            raise BadInputError("The patient it contains has neither a name nor an identifier.")
         # Its own id is local to the container, so its content names it.
         name = f"Patient/sha256-{content_hash({**resource, 'id': None})[:40]}"
         self.look_up([shape], [name])
@@ -205,7 +207,7 @@ class PatientBook:
             with transaction.atomic():
                 patient = Patient.objects.create(**columns)
         except (DataError, IntegrityError, ValueError) as error:
-            raise BadInput(refused_by_database(error)) from error
+            raise BadInputError(refused_by_database(error)) from error
         self.facts[patient.pk] = Facts.of(patient)
         self.writer.summary.count(entry.type, "created")
         self.writer.summary.patients.add(patient.pk)

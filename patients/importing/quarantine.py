@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import transaction
 
-from patients.fhir.files import BadInput, Entry, loads
+from patients.fhir.files import BadInputError, Entry, loads
 from patients.fhir.shapes import clip
 from patients.models import QuarantinedResource
 
@@ -24,7 +24,7 @@ def as_received(entry: Entry) -> Any:
         return None
     try:
         return loads(raw)
-    except BadInput:
+    except BadInputError:
         return raw[:MAX_UNREADABLE].decode(errors="replace").replace("\x00", "")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from patients.fhir import references
-from patients.fhir.files import BadInput, Entry
+from patients.fhir.files import BadInputError, Entry
 from patients.fhir.kinds import ABOUT_A_PATIENT
 from patients.fhir.people import identifier_of, identifiers_of
 from patients.fhir.references import Reference
@@ -17,7 +17,7 @@ SHARED = None
 WITH_PARTICIPANTS = {"Appointment", "AppointmentResponse"}
 
 
-class NotYet(BadInput):
+class NotYetError(BadInputError):
     """The patient is not known now, and may be once the run has read everything."""
 
 
@@ -38,7 +38,7 @@ class Scope:
             self.names[name].append(entry)
 
     def owner(self, resource: Json, entry: Entry) -> int | None:
-        """The patient a resource is about, or SHARED; raises BadInput (NotYet) when nobody can tell."""
+        """The patient a resource is about, or SHARED; raises BadInputError (NotYetError) when nobody can tell."""
         named = references.owners(resource)
         pk, others = self._among(named, resource, entry)
         if pk is None and entry.type in WITH_PARTICIPANTS:
@@ -59,12 +59,12 @@ class Scope:
         unless it says that it does.
         """
         found: set[int] = set()
-        problems: list[BadInput] = []
+        problems: list[BadInputError] = []
         others = False
         for reference in named:
             try:
                 pk = self._patient(reference, resource, entry)
-            except BadInput as problem:
+            except BadInputError as problem:
                 if certain or reference.type == "Patient":
                     problems.append(problem)
                 continue
@@ -72,7 +72,7 @@ class Scope:
                 found.add(pk)
             others = others or (pk is None and reference.names_something)
         if len(found) > 1:
-            raise BadInput(f"It names {len(found)} patients; a record belongs to one.")
+            raise BadInputError(f"It names {len(found)} patients; a record belongs to one.")
         if problems and not found:
             raise problems[0]
         return next(iter(found), None), others
@@ -83,13 +83,13 @@ class Scope:
         if self.bundle and len(present) == 1 and not self.refused:
             return present.pop()
         if self.bundle and self.refused and not present:
-            raise BadInput("The patient of its bundle was quarantined.")
+            raise BadInputError("The patient of its bundle was quarantined.")
         if len(present) + len(self.refused) > 1 and self.bundle:
-            raise BadInput("It names no patient, and its bundle holds several: whose it is cannot be told.")
+            raise BadInputError("It names no patient, and its bundle holds several: whose it is cannot be told.")
         words = next((reference.words for reference in named if reference.words), "")
         if words:
-            raise BadInput("It names its patient in words only, with neither a reference nor an identifier.")
-        raise BadInput("It names no patient, and there is none in its bundle or on its line.")
+            raise BadInputError("It names its patient in words only, with neither a reference nor an identifier.")
+        raise BadInputError("It names no patient, and there is none in its bundle or on its line.")
 
     def _patient(self, reference: Reference, resource: Json, entry: Entry) -> int | None:
         """The patient that a reference names, None for something else or nothing."""
@@ -108,10 +108,10 @@ class Scope:
             if len(stored) == 1:
                 return next(iter(stored))
             if stored:
-                raise BadInput(f"{name[:80]} names {len(stored)} stored patients of different servers.")
+                raise BadInputError(f"{name[:80]} names {len(stored)} stored patients of different servers.")
         if reference.number:
             return self._identified(reference)
-        raise NotYet(f"It is about {reference.url[:120]}, which is neither in its file nor stored.")
+        raise NotYetError(f"It is about {reference.url[:120]}, which is neither in its file nor stored.")
 
     def _local(self, entries: list[Entry]) -> int | None:
         patients = [entry for entry in entries if entry.type == "Patient"]
@@ -119,9 +119,9 @@ class Scope:
             return None
         found = {self.patients[id(entry)] for entry in patients if id(entry) in self.patients}
         if len(found) > 1:
-            raise BadInput("Its reference fits several patients of its bundle.")
+            raise BadInputError("Its reference fits several patients of its bundle.")
         if not found:
-            raise BadInput("The patient it is about was quarantined.")
+            raise BadInputError("The patient it is about was quarantined.")
         return found.pop()
 
     def _identified(self, reference: Reference) -> int | None:
@@ -130,8 +130,8 @@ class Scope:
         if len(found) == 1:
             return found.pop()
         if found:
-            raise BadInput("Its patient is named by an identifier that fits several stored patients.")
-        raise NotYet("Its patient is named by an identifier that no stored patient has.")
+            raise BadInputError("Its patient is named by an identifier that fits several stored patients.")
+        raise NotYetError("Its patient is named by an identifier that no stored patient has.")
 
     def _contained(self, reference: Reference, resource: Json, entry: Entry) -> int | None:
         for inner in dicts(resource.get("contained")):
@@ -140,7 +140,7 @@ class Scope:
             if inner.get("resourceType") != "Patient":
                 return None
             return self._store_contained(inner, entry)
-        raise BadInput(f"It refers to #{reference.contained[:60]}, which it does not contain.")
+        raise BadInputError(f"It refers to #{reference.contained[:60]}, which it does not contain.")
 
     def _store_contained(self, inner: Json, entry: Entry) -> int:
         """The stored patient that a contained one is; it becomes one of its own when it says who it is."""

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from patients.importer import BadInput, ImportSummary, Refusal, TypeCount, import_path
+from patients.importer import BadInputError, ImportSummary, Refusal, TypeCount, import_path
 
 SHOWN = 50
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         try:
             with progress_bar() as progress:
                 summary = import_path(options["paths"], progress=progress)
-        except BadInput as error:
+        except BadInputError as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             self.stdout.write(json.dumps(summary.as_dict(), ensure_ascii=False, indent=2))
