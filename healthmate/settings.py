@@ -5,12 +5,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import django_stubs_ext
 import environ
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from healthmate.database import embedded_postgres
+
+django_stubs_ext.monkeypatch()  # `ModelAdmin[Thread]` and the like, which Django does not allow by itself
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -152,7 +155,8 @@ EMERGENCY_NUMBER = env.str("EMERGENCY_NUMBER", default="123")
 # --- Static files ---------------------------------------------------------------------------------
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns where it is missing
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True  # nothing to collect on a small machine
 WHITENOISE_AUTOREFRESH = DEBUG

@@ -1,0 +1,177 @@
+"""Conversations for staff: a readable transcript, runs with their tools, the assistants."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, Prefetch, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from chat.models import Assistant, Contact, Message, Run, Thread, ToolCall
+from chat.owners import actor_of
+from chat.tool_registry import registered_tools
+
+TRANSCRIPT_MESSAGES = 200
+
+
+class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+    """What happened is looked at, never edited."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody adds."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody edits."""
+        return False
+
+
+@admin.register(Assistant)
+class AssistantAdmin(admin.ModelAdmin[Assistant]):
+    """Instructions, model, tools and limits."""
+
+    list_display = ("slug", "name", "model", "active", "updated_at")
+    list_filter = ("active",)
+    search_fields = ("slug", "name", "instructions")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Tools are chosen among those that are registered."""
+        if db_field.name != "tools":
+            return super().formfield_for_dbfield(db_field, request, **kwargs)
+        from django import forms  # noqa: PLC0415
+
+        return forms.MultipleChoiceField(
+            choices=[(name, f"{name}: {tool.description[:80]}") for name, tool in registered_tools().items()],
+            widget=forms.CheckboxSelectMultiple,
+            required=False,
+            label=db_field.verbose_name,
+        )
+
+
+@admin.register(Contact)
+class ContactAdmin(ReadOnlyAdmin):
+    """Who is at the other end; a device's id stays a secret, staff see its short hash."""
+
+    list_display = ("short", "name", "user", "thread_count", "created_at")
+    list_select_related = ("user",)
+    search_fields = ("name", "user__email", "id")
+    fields = ("id", "short", "name", "user", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Contact]:
+        """With the number of threads."""
+        return super().get_queryset(request).annotate(thread_count=Count("threads"))
+
+    @admin.display(description=_("threads"), ordering="thread_count")
+    def thread_count(self, contact: Any) -> int:
+        """How many conversations the contact has."""
+        return int(contact.thread_count)
+
+    @admin.display(description=_("device"))
+    def short(self, contact: Contact) -> str:
+        """What logs call the contact."""
+        return actor_of(Thread(contact=contact))
+
+
+class RunInline(admin.TabularInline[Run, Thread]):
+    """The runs of a thread."""
+
+    model = Run
+    fields = ("created_at", "status", "error_code", "assistant", "model", "input_tokens", "output_tokens")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
+        """With the assistants at hand."""
+        return super().get_queryset(request).select_related("assistant")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody adds."""
+        return False
+
+
+@admin.register(Thread)
+class ThreadAdmin(ReadOnlyAdmin):
+    """A conversation as a transcript."""
+
+    list_display = ("id", "who", "patient", "identity_level", "assistant", "language", "last_number", "updated_at")
+    list_select_related = ("contact", "patient", "assistant")
+    list_filter = ("identity_level", "assistant", "language", "updated_at")
+    search_fields = ("id", "title", "patient__full_name", "contact__name", "contact__user__email", "messages__body")
+    date_hierarchy = "updated_at"
+    fields = ("who", "patient", "identity_level", "assistant", "language", "created_at", "updated_at", "transcript")
+    readonly_fields = fields
+    inlines = (RunInline,)
+
+    @admin.display(description=_("who"))
+    def who(self, thread: Thread) -> str:
+        """The contact's name, or what logs call it."""
+        return (thread.contact.name if thread.contact else "") or actor_of(thread)
+
+    @admin.display(description=_("transcript"))
+    def transcript(self, thread: Thread) -> SafeString:
+        """The newest messages, with the tools that were used between a question and its answer."""
+        calls = Prefetch("run__tool_calls", queryset=ToolCall.objects.order_by("position"))
+        newest = thread.messages.select_related("run").prefetch_related(calls).order_by("-turn", "-number")
+        return format_html_join("", "{}", ((_bubble(message),) for message in reversed(newest[:TRANSCRIPT_MESSAGES])))
+
+
+def _bubble(message: Message) -> SafeString:
+    tools = message.run.tool_calls.all() if message.run else ()
+    notes = [f"{call.name} {'ok' if call.ok else call.code}" for call in tools] + list(message.flags)
+    speaker = _("assistant") if message.direction == Message.Direction.OUTGOING else _("person")
+    return format_html_join(
+        "",
+        '<div class="hm-message hm-{}"><b>{}</b> <small>{:%Y-%m-%d %H:%M:%S} {}</small>'
+        '<div style="white-space:pre-wrap;margin:.2em 0 1em">{}</div></div>',
+        ((message.direction, speaker, message.created_at, " · ".join(notes), message.body),),
+    )
+
+
+class ToolCallInline(admin.TabularInline[ToolCall, Run]):
+    """The tools of a run, in order."""
+
+    model = ToolCall
+    fields = ("position", "name", "ok", "code", "arguments", "output", "duration_ms")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody adds."""
+        return False
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnlyAdmin):
+    """How answers were made."""
+
+    list_display = (
+        "id",
+        "status",
+        "error_code",
+        "assistant",
+        "model",
+        "input_tokens",
+        "output_tokens",
+        "tools",
+        "created_at",
+        "finished_at",
+    )
+    list_select_related = ("assistant",)
+    list_filter = ("status", "error_code", "model", "assistant", "created_at")
+    search_fields = ("id", "thread__id")
+    date_hierarchy = "created_at"
+    inlines = (ToolCallInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
+        """With the number of tool calls."""
+        return super().get_queryset(request).annotate(tools=Count("tool_calls"))
+
+    @admin.display(description=_("tools"), ordering="tools")
+    def tools(self, run: Any) -> int:
+        """How many tools the run used."""
+        return int(run.tools)

@@ -1,0 +1,104 @@
+"""Who writes, in which conversation, and what was said."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class Contact(models.Model):
+    """Who is at the other end of a channel (seed 5's `users`): a device, a user, a phone."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Longer than the seed's 20: `chat_` and a device id that cannot be guessed.
+    phone_number = models.CharField(_("address"), max_length=160, unique=True)
+    name = models.CharField(_("name"), max_length=255, blank=True)
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="contact"
+    )
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("contact")
+        verbose_name_plural = _("contacts")
+
+    def __str__(self) -> str:
+        return self.name or str(self.id)
+
+
+class Thread(models.Model):
+    """A conversation, and what the server knows about who is in it."""
+
+    class Level(models.IntegerChoices):
+        """How far the person is identified; set by the server alone (design, section 4)."""
+
+        ANONYMOUS = 0, _("anonymous")
+        MATCHED = 1, _("document matched")
+        VERIFIED = 2, _("verified")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="threads", null=True, blank=True)
+    title = models.CharField(_("title"), max_length=200, blank=True)
+    language = models.CharField(_("language"), max_length=5, default="es")
+    identity_level = models.PositiveSmallIntegerField(_("identity"), choices=Level, default=Level.ANONYMOUS)
+    patient = models.ForeignKey(
+        "patients.Patient", on_delete=models.SET_NULL, null=True, blank=True, related_name="threads"
+    )
+    assistant = models.ForeignKey(
+        "chat.Assistant", on_delete=models.SET_NULL, null=True, blank=True, related_name="threads"
+    )
+    consent_asked_turn = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    last_number = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        ordering = ("-updated_at",)
+        indexes = (models.Index(fields=("contact", "-updated_at"), name="thread_contact_updated"),)
+        verbose_name = _("thread")
+        verbose_name_plural = _("threads")
+
+    def __str__(self) -> str:
+        return self.title or str(self.id)
+
+
+class Message(models.Model):
+    """One thing that was said. `number` counts up in the thread; `turn` is the number it answers."""
+
+    class Direction(models.TextChoices):
+        """Seen from the clinic (seed 5)."""
+
+        INCOMING = "incoming", _("incoming")
+        OUTGOING = "outgoing", _("outgoing")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="messages")
+    number = models.PositiveIntegerField(editable=False)
+    turn = models.PositiveIntegerField(editable=False)
+    direction = models.CharField(_("direction"), max_length=20, choices=Direction)
+    body = models.TextField(_("text"), blank=True)
+    media_url = models.TextField(_("media"), null=True, blank=True)
+    run = models.ForeignKey("chat.Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="answers")
+    flags = models.JSONField(_("flags"), default=list, blank=True)
+    created_at = models.DateTimeField(_("sent"), db_default=Now())
+
+    class Meta:
+        ordering = ("turn", "number")
+        constraints = (
+            models.UniqueConstraint(fields=("thread", "number"), name="unique_message_number"),
+            models.CheckConstraint(condition=Q(direction__in=("incoming", "outgoing")), name="message_direction_known"),
+        )
+        indexes = (models.Index(fields=("thread", "turn", "number"), name="message_thread_turn"),)
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+
+    def __str__(self) -> str:
+        return f"{self.direction} {self.number}"
+
+    @property
+    def role(self) -> str:
+        """OpenAI's name for who said it."""
+        return "user" if self.direction == self.Direction.INCOMING else "assistant"

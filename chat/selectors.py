@@ -1,0 +1,49 @@
+"""Reads, always within what the owner may see."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from chat.models import Assistant, Message, Run, Thread
+from chat.owners import Owner
+from healthmate.common import errors
+from healthmate.common.errors import ApiError
+
+ThreadQuerySet = QuerySet[Thread]
+RunQuerySet = QuerySet[Run]
+
+
+def threads_of(owner: Owner) -> ThreadQuerySet:
+    """The owner's conversations and nobody else's."""
+    if owner.user_id:
+        return Thread.objects.filter(contact__user_id=owner.user_id)
+    return Thread.objects.filter(contact__phone_number=owner.phone_number, contact__user__isnull=True)
+
+
+def thread_of(owner: Owner, thread_id: UUID) -> Thread:
+    """One of the owner's conversations. Raises ApiError THREAD_NOT_FOUND."""
+    thread = threads_of(owner).filter(id=thread_id).first()
+    if thread is None:
+        raise ApiError(errors.THREAD_NOT_FOUND)
+    return thread
+
+
+def history(owner: Owner, thread_id: UUID) -> tuple[Thread, list[Message]]:
+    """A conversation of the owner's with all its messages, each answer after its question."""
+    thread = thread_of(owner, thread_id)
+    return thread, list(thread.messages.all())
+
+
+def latest_message(owner: Owner, thread_id: UUID) -> Message | None:
+    """The newest message of the owner's conversation."""
+    return thread_of(owner, thread_id).messages.last()
+
+
+def run_with_answer(run_id: UUID) -> Run:
+    """A run as it stands, with its tool calls and answer at hand."""
+    return Run.objects.select_related("thread", "message").prefetch_related("tool_calls", "answers").get(id=run_id)
+
+
+def assistant_for(slug: str) -> Assistant | None:
+    """The active assistant of that slug."""
+    return Assistant.objects.filter(slug=slug, active=True).first()

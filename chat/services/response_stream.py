@@ -1,0 +1,102 @@
+"""Reads a Responses API event stream: deltas on a narrow path, everything else as plain JSON.
+
+Building the SDK's typed union is most of what relaying a token costs (design, section 9), so a line is
+decoded into two fields; only the few events that end something are decoded whole.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from chat.services.model_io import FunctionCall, ModelError, ModelEvent, TextDelta, TurnDone
+
+TEXT_DELTAS = frozenset({"response.output_text.delta", "response.refusal.delta"})
+
+
+class _Line(msgspec.Struct):
+    type: str = ""
+    delta: Any = None
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+
+
+async def read_response(chunks: AsyncIterator[bytes]) -> AsyncIterator[ModelEvent]:
+    """Yield text as it comes and one `TurnDone` last.
+
+    Raises ModelError when an event is not valid, the server reports a failure, or the stream ends
+    without its terminal event (which iterating the SDK's stream by hand would accept).
+    """
+    calls: list[FunctionCall] = []
+    async for data in _event_data(chunks):
+        try:
+            line = _decode_line(data)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ModelError("an event is not valid JSON") from error
+        if line.type in TEXT_DELTAS:
+            if not isinstance(line.delta, str):
+                raise ModelError("a text delta has no text")
+            if line.delta:
+                yield TextDelta(line.delta)
+        elif line.type == "response.output_item.done":
+            calls += _function_calls([msgspec.json.decode(data).get("item")])
+        elif line.type in {"response.completed", "response.incomplete"}:
+            yield _turn_done(msgspec.json.decode(data).get("response"), calls)
+            return
+        elif line.type in {"response.failed", "error"}:
+            raise _reported_failure(msgspec.json.decode(data))
+    raise ModelError("the stream ended without its terminal event")
+
+
+async def _event_data(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The `data` of each server-sent event (WHATWG HTML, 9.2.6), however the bytes are cut."""
+    rest = b""
+    async for chunk in chunks:
+        rest += chunk
+        if b"\r" in rest:
+            held = b"\r" if rest.endswith(b"\r") else b""
+            rest = rest.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
+        *events, rest = rest.split(b"\n\n")
+        for event in events:
+            data = b"\n".join(line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:"))
+            if data and data != b"[DONE]":
+                yield data
+
+
+def _function_calls(items: Any) -> list[FunctionCall]:
+    return [
+        FunctionCall(
+            call_id=str(item.get("call_id") or item.get("id") or ""),
+            name=str(item.get("name") or ""),
+            arguments=str(item.get("arguments") or ""),
+        )
+        for item in items or ()
+        if isinstance(item, dict) and item.get("type") == "function_call"
+    ]
+
+
+def _turn_done(response: Any, calls: list[FunctionCall]) -> TurnDone:
+    if not isinstance(response, dict):
+        raise ModelError("the terminal event has no response")
+    usage = response.get("usage")
+    return TurnDone(
+        calls=tuple(calls or _function_calls(response.get("output"))),
+        model=str(response.get("model") or ""),
+        input_tokens=_count(usage, "input_tokens"),
+        output_tokens=_count(usage, "output_tokens"),
+        cut_short=response.get("status") == "incomplete",
+    )
+
+
+def _count(usage: Any, name: str) -> int:
+    value = usage.get(name) if isinstance(usage, dict) else None
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _reported_failure(event: dict[str, Any]) -> ModelError:
+    """Only the code is kept: the server's sentence may quote the patient."""
+    response = event.get("response")
+    reported = (response.get("error") if isinstance(response, dict) else None) or event.get("error") or event
+    code = reported.get("code") if isinstance(reported, dict) else None
+    return ModelError(f"the model server reported {code or 'an error'}")

@@ -1,0 +1,180 @@
+"""Runs as owned tasks: started by a request, independent of it, one at a time per thread."""
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Coroutine
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.translation import override
+
+from chat.events import RunCancelled, RunCompleted, RunFailed, RunStarted, Usage
+from chat.models import Run
+from chat.run_log import RunLog, current_run_log
+from chat.services import run_store
+from chat.services.conversations import LEASE
+from chat.services.model_io import ModelError
+from chat.services.openai_service import OpenAIService
+from chat.services.run_store import ClaimedRun, RunEnding, ThreadBusyError
+from chat.services.turn import Turn
+from healthmate.common import errors
+from healthmate.common.db import in_db
+from healthmate.common.errors import ErrorCode
+from healthmate.common.loop import per_loop
+
+logger = logging.getLogger(__name__)
+
+BUSY_SECONDS = 2.0
+
+
+class RunExecutor:
+    """Owns the tasks of this process's runs. Each start is a ticket to answer the thread's oldest message."""
+
+    def __init__(self, log: RunLog, service: OpenAIService) -> None:
+        self._log = log
+        self._service = service
+        self._last: dict[UUID, asyncio.Task[None]] = {}  # the newest ticket of each thread
+        self._turns: dict[UUID, asyncio.Task[None]] = {}  # the running ones, by run
+        self._stopped: set[UUID] = set()
+        self._leases: asyncio.Task[None] | None = None
+
+    def start(self, run: Run) -> None:
+        """Answer `run`'s thread once more, after whatever waits there already."""
+        self._log.open(str(run.id))
+        thread_id = run.thread_id
+        task = _own_task(self._ticket(thread_id, self._last.get(thread_id)))
+        self._last[thread_id] = task
+        task.add_done_callback(lambda done: self._forget(thread_id, done))
+        if self._leases is None or self._leases.done():
+            self._leases = _own_task(self._renew_leases())
+
+    def stop(self, run_id: UUID) -> bool:
+        """Stop a run of this process; True when it was running here."""
+        task = self._turns.get(run_id)
+        if task is None:
+            return False
+        self._stopped.add(run_id)
+        return task.cancel()
+
+    def _forget(self, thread_id: UUID, task: asyncio.Task[None]) -> None:
+        if self._last.get(thread_id) is task:
+            del self._last[thread_id]
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("a run of thread %s ended badly", thread_id, exc_info=error)
+
+    async def _renew_leases(self) -> None:
+        while self._last:
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+            await in_db(run_store.renew_leases, thread_ids=list(self._last))
+
+    async def _ticket(self, thread_id: UUID, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        claimed = await self._claim(thread_id)
+        if claimed is None:
+            return
+        self._log.open(str(claimed.run_id))
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - for the type checker
+        self._turns[claimed.run_id] = task
+        try:
+            await self._execute(claimed)
+        finally:
+            del self._turns[claimed.run_id]
+            self._stopped.discard(claimed.run_id)
+
+    async def _claim(self, thread_id: UUID) -> ClaimedRun | None:
+        while True:
+            try:
+                return await in_db(run_store.claim_next_run, thread_id=thread_id)
+            except ThreadBusyError:  # answered by another process: its end, or its lease's, frees the thread
+                await asyncio.sleep(BUSY_SECONDS)
+
+    async def _execute(self, claimed: ClaimedRun) -> None:
+        turn = Turn(claimed, self._service, self._log)
+        await turn.emit(RunStarted, thread_id=str(claimed.thread_id))
+        try:
+            async with asyncio.timeout(settings.TOTAL_REQUEST_TIMEOUT):
+                await turn.answer()
+        except asyncio.CancelledError:
+            await self._close_cancelled(turn)
+            raise
+        except TimeoutError:
+            await self._fail(turn, errors.REQUEST_TIMEOUT)
+        except ModelError as error:
+            await self._fail(turn, error.error)
+        except Exception:  # whatever else went wrong, the run must end and its reader be told
+            logger.exception("run %s failed", claimed.run_id)
+            await self._fail(turn, errors.PROCESSING_ERROR)
+        else:
+            await self._complete(turn)
+
+    async def _complete(self, turn: Turn) -> None:
+        message = await self._close(turn, Run.Status.COMPLETED)
+        await turn.emit(
+            RunCompleted,
+            message_id=message,
+            text=turn.text,
+            usage=Usage(turn.input_tokens, turn.output_tokens),
+            flags=turn.flags,
+        )
+
+    async def _fail(self, turn: Turn, error: ErrorCode) -> None:
+        logger.warning("run %s failed: %s", turn.claimed.run_id, error.code)
+        message = await self._close(turn, Run.Status.FAILED, error)
+        with override(turn.claimed.language):
+            await turn.emit(
+                RunFailed,
+                code=error.code,
+                message=str(error.message),
+                retryable=True,
+                message_id=message,
+                text=turn.text,
+                flags=turn.flags,
+            )
+
+    async def _close_cancelled(self, turn: Turn) -> None:
+        """Stopped by somebody, or the process is going down."""
+        if turn.claimed.run_id in self._stopped:
+            turn.flags.append("cancelled")
+            message = await self._close(turn, Run.Status.CANCELLED)
+            await turn.emit(RunCancelled, message_id=message, text=turn.text, flags=turn.flags)
+        else:
+            message = await self._close(turn, Run.Status.INTERRUPTED, errors.RUN_INTERRUPTED)
+            await turn.emit(
+                RunFailed,
+                code=errors.RUN_INTERRUPTED.code,
+                message=str(errors.RUN_INTERRUPTED.message),
+                retryable=True,
+                message_id=message,
+                text=turn.text,
+                flags=turn.flags,
+            )
+
+    async def _close(self, turn: Turn, status: Run.Status, error: ErrorCode | None = None) -> str | None:
+        if status != Run.Status.COMPLETED and turn.text and "partial" not in turn.flags:
+            turn.flags.append("partial")
+        ending = RunEnding(
+            status=status,
+            text=turn.text,
+            error=error,
+            model=turn.model,
+            input_tokens=turn.input_tokens,
+            output_tokens=turn.output_tokens,
+            flags=turn.flags,
+        )
+        message = await in_db(run_store.close_run, run_id=turn.claimed.run_id, ending=ending)
+        return str(message.id) if message else None
+
+
+def _own_task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """A task in a context of its own: nothing of the request that started it reaches into the run."""
+    return asyncio.get_running_loop().create_task(work, context=contextvars.Context())
+
+
+@per_loop
+def current_executor() -> RunExecutor:
+    """The executor of this process's event loop."""
+    return RunExecutor(current_run_log(), OpenAIService())

@@ -1,0 +1,134 @@
+"""One run from its first event to its last: safety, the model's turns, the tools between them."""
+
+import logging
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from chat.context import call_items
+from chat.events import StatusChanged, TokenDelta, ToolCalled, ToolFinished
+from chat.run_log import RunLog
+from chat.safety.red_flags import emergency_answer
+from chat.safety.truth import TruthGate
+from chat.services.model_io import ModelError, ModelRequest, TextDelta, TurnDone
+from chat.services.openai_service import OpenAIService
+from chat.services.run_store import ClaimedRun
+from chat.services.tool_runner import ToolOutcome, run_tool
+from chat.tool_registry import registered_tools
+from healthmate.common.db import in_db
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Turn:
+    """The state of a run in progress; whatever happens, `text` is what the person has been shown."""
+
+    claimed: ClaimedRun
+    service: OpenAIService
+    log: RunLog
+    seq: int = 0
+    text: str = ""
+    model: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    flags: list[str] = field(default_factory=list)
+    outcomes: list[ToolOutcome] = field(default_factory=list)
+
+    async def emit(self, event: type[Any], **fields: Any) -> None:
+        """Append the run's next event to its log."""
+        self.seq += 1
+        await self.log.append(event(run_id=str(self.claimed.run_id), seq=self.seq, **fields))
+
+    async def say(self, text: str) -> None:
+        """Show a piece of the answer."""
+        if text:
+            self.text += text
+            await self.emit(TokenDelta, text=text)
+
+    async def answer(self) -> None:
+        """Make the whole answer. Raises ModelError when the model server fails in the middle."""
+        if emergency := emergency_answer(self.claimed.question, self.claimed.language):
+            self.flags.append("emergency")
+            self.model = "rules"
+            await self.say(emergency)
+            return
+        await self.emit(StatusChanged, status="generating")
+        items = list(self.claimed.items)
+        for rounds_left in range(self.claimed.assistant.max_tool_rounds, -1, -1):
+            done = await self._model_turn(self._request(items, allow_tools=rounds_left > 0))
+            if not done.calls or rounds_left == 0:
+                break
+            for outcome in await self._run_tools(done):
+                call = outcome.call
+                items += call_items(call.call_id, call.name, call.arguments, outcome.result.data)
+        await self._say_receipts()
+        if not self.text.strip():
+            raise ModelError("the model answered nothing")
+
+    def _request(self, items: list[dict[str, Any]], *, allow_tools: bool) -> ModelRequest:
+        assistant = self.claimed.assistant
+        tools = registered_tools()
+        return ModelRequest(
+            model=assistant.effective_model,
+            instructions=self.claimed.instructions,
+            input=list(items),
+            tools=[tools[name].as_function() for name in assistant.tools if name in tools],
+            max_output_tokens=assistant.effective_max_output_tokens,
+            allow_tools=allow_tools,
+        )
+
+    async def _model_turn(self, request: ModelRequest) -> TurnDone:
+        gate = TruthGate(
+            done=[outcome.result.did for outcome in self.outcomes if outcome.result.did],
+            references=[reference for outcome in self.outcomes for reference in outcome.references],
+        )
+        done = TurnDone()
+        if self.text:
+            await self.say("\n\n" if not self.text.endswith("\n") else "")
+        async with aclosing(self.service.respond(request)) as events:
+            async for event in events:
+                if isinstance(event, TextDelta):
+                    await self.say(gate.release(event.text))
+                else:
+                    done = event
+        await self.say(gate.finish(self.claimed.language))
+        self._account(done)
+        return done
+
+    def _account(self, done: TurnDone) -> None:
+        self.model = "scripted" if done.scripted else done.model
+        self.input_tokens += done.input_tokens
+        self.output_tokens += done.output_tokens
+        if done.scripted and "scripted" not in self.flags:
+            self.flags.append("scripted")
+        if done.cut_short and "partial" not in self.flags:
+            self.flags.append("partial")
+
+    async def _run_tools(self, done: TurnDone) -> list[ToolOutcome]:
+        offered = frozenset(self.claimed.assistant.tools)
+        outcomes = []
+        for call in done.calls:
+            await self.emit(ToolCalled, name=call.name)
+            outcome = await in_db(
+                run_tool, run_id=self.claimed.run_id, position=len(self.outcomes), call=call, offered=offered
+            )
+            await self.emit(ToolFinished, name=call.name, ok=outcome.result.ok, code=outcome.result.code)
+            self.outcomes.append(outcome)
+            outcomes.append(outcome)
+        return outcomes
+
+    async def _say_receipts(self) -> None:
+        """The confirmation is the server's word, whatever the model wrote around it."""
+        receipts = [outcome.result.receipt for outcome in self.outcomes if outcome.result.receipt]
+        for receipt in receipts:
+            await self.say(f"\n\n{receipt}" if self.text.strip() else receipt)
+
+
+def cut_off_note(language: str) -> str:
+    """What is put under an answer that could not be finished."""
+    with override(language):
+        return _("(The answer was interrupted here.)")
