@@ -1,8 +1,12 @@
 """Who a patient is: the person, their documents, what they agreed to, and attempts to identify."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+
+from patients.documents import normalize_number
 
 
 class DocumentType(models.Model):
@@ -97,6 +101,17 @@ class PatientIdentifier(models.Model):
 
     def __str__(self) -> str:
         return f"{self.document_type or self.system} {self.number}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store the number with its normal form."""
+        self.normalize()
+        super().save(*args, **kwargs)
+
+    def normalize(self) -> None:
+        """Fill in the form and the scope in which the number is compared."""
+        self.normalized = normalize_number(self.number) or self.number
+        national = self.document_type is not None and not self.document_type.issuer_scoped
+        self.scope = "" if national else self.system
 
 
 class Consent(models.Model):
