@@ -1,9 +1,13 @@
 """Every address, each with and without its trailing slash: a redirect would drop a POST's body."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("healthmate.accounts.urls")),
+    path("", include("chat.urls")),
+]
 
 handler400 = "healthmate.common.envelope.bad_request"
 handler403 = "healthmate.common.envelope.forbidden"

@@ -13,11 +13,9 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from healthmate.common import errors
-from healthmate.common.errors import ApiError, ErrorCode
+from healthmate.common.errors import CHALLENGE, ApiError, ErrorCode
 
 logger = logging.getLogger(__name__)
-
-CHALLENGE = 'Bearer realm="HealthMate"'
 
 _BY_EXCEPTION: tuple[tuple[type[Exception], ErrorCode], ...] = (
     (drf.ParseError, errors.INVALID_JSON),

@@ -6,6 +6,8 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+CHALLENGE = 'Bearer realm="HealthMate"'  # of every 401
+
 
 @dataclass(frozen=True)
 class ErrorCode:

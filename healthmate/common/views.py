@@ -15,6 +15,7 @@ from rest_framework import serializers
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 
 from healthmate.common import errors
 from healthmate.common.db import in_db
@@ -51,8 +52,8 @@ class ApiRequest(AsyncRequest):  # type: ignore[misc]
 class ApiView(APIView):  # type: ignore[misc]
     """Authenticates, limits and parses before an async handler runs; a body is a JSON object or nothing."""
 
-    parser_classes = (StrictJsonParser,)
-    throttle_classes = (AddressThrottle,)
+    parser_classes: tuple[type[BaseParser], ...] = (StrictJsonParser,)
+    throttle_classes: tuple[type[BaseThrottle], ...] = (AddressThrottle,)
 
     async def async_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         """Run the handler; whatever is raised becomes the envelope."""
@@ -89,6 +90,12 @@ class ApiView(APIView):  # type: ignore[misc]
             negotiator=self.get_content_negotiator(),
             parser_context=self.get_parser_context(request),
         )
+
+    def check_throttles(self, request: Request) -> None:
+        """The first limit that is reached refuses, so that a blocked address does not use up others' limits."""
+        for throttle in self.get_throttles():
+            if not throttle.allow_request(request, self):
+                self.throttled(request, throttle.wait())
 
     async def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The methods of this address, in `Allow`."""
