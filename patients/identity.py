@@ -79,7 +79,6 @@ def register(
         if not known:
             # How a name falls into given and family names is not for us to guess.
             person = Patient(full_name=full_name, birth_date=birth_date, phone=phone, email=email)
-            person.birth_date_text = birth_date.isoformat()
             patient = _stored(person, kind, numbers[-1])
             if patient:
                 Consent.objects.create(patient=patient, words=consent, thread_id=thread_id)

@@ -5,18 +5,20 @@ from django.db import migrations
 US_SOCIAL_SECURITY = "http://hl7.org/fhir/sid/us-ssn"
 MEDICAL_RECORD_SYSTEM = "http://hospital.smarthealthit.org"
 
-# id, code, name, identifier systems, codes of HL7 table 0203 (with national NNxxx), per issuer only
+# id, code, name, identifier systems, codes of HL7 table 0203, unique per issuer only. An identifier that is
+# typed by the code or the name itself needs no entry here, and a code that means something else to HL7
+# (PA there is a physician assistant's number) must have none.
 DOCUMENT_TYPES = (
-    (1, "CC", "Cédula de ciudadanía", [], ["CC", "NI", "NNCOL"], False),
-    (2, "CE", "Cédula de extranjería", [], ["CE", "PRC"], False),
-    (3, "TI", "Tarjeta de identidad", [], ["TI"], False),
-    (4, "RC", "Registro civil", [], ["RC", "BCT"], False),
-    (5, "PA", "Pasaporte", [], ["PA", "PPN"], False),
-    (6, "PE", "Permiso especial de permanencia", [], ["PE", "PEP"], False),
-    (7, "PT", "Permiso por protección temporal", [], ["PT", "PPT"], False),
-    (8, "CD", "Carné diplomático", [], ["CD"], False),
+    (1, "CC", "Cédula de ciudadanía", [], ["NI", "NNCOL"], False),
+    (2, "CE", "Cédula de extranjería", [], ["PRC"], False),
+    (3, "TI", "Tarjeta de identidad", [], [], False),
+    (4, "RC", "Registro civil", [], ["BCT"], False),
+    (5, "PA", "Pasaporte", [], ["PPN"], False),
+    (6, "PE", "Permiso especial de permanencia", [], [], False),
+    (7, "PT", "Permiso por protección temporal", [], [], False),
+    (8, "CD", "Carné diplomático", [], [], False),
     (9, "SS", "Seguridad social o documento nacional extranjero", [US_SOCIAL_SECURITY], ["SS", "SB"], False),
-    (10, "MR", "Número de historia clínica", [MEDICAL_RECORD_SYSTEM], ["MR", "MRN", "MRT"], True),
+    (10, "MR", "Número de historia clínica", [MEDICAL_RECORD_SYSTEM], ["MR", "MRT"], True),
 )
 
 
