@@ -1,9 +1,9 @@
 """Conversations for staff: a readable transcript, runs with their tools, the assistants."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib import admin
-from django.db.models import Count, Prefetch, QuerySet
+from django.db.models import Count, Model, Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -14,9 +14,10 @@ from chat.owners import actor_of
 from chat.tool_registry import registered_tools
 
 TRANSCRIPT_MESSAGES = 200
+AnyModel = TypeVar("AnyModel", bound=Model)
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+class ReadOnlyAdmin(admin.ModelAdmin[AnyModel]):
     """What happened is looked at, never edited."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -51,7 +52,7 @@ class AssistantAdmin(admin.ModelAdmin[Assistant]):
 
 
 @admin.register(Contact)
-class ContactAdmin(ReadOnlyAdmin):
+class ContactAdmin(ReadOnlyAdmin[Contact]):
     """Who is at the other end; a device's id stays a secret, staff see its short hash."""
 
     list_display = ("short", "name", "user", "thread_count", "created_at")
@@ -94,7 +95,7 @@ class RunInline(admin.TabularInline[Run, Thread]):
 
 
 @admin.register(Thread)
-class ThreadAdmin(ReadOnlyAdmin):
+class ThreadAdmin(ReadOnlyAdmin[Thread]):
     """A conversation as a transcript."""
 
     list_display = ("id", "who", "patient", "identity_level", "assistant", "language", "last_number", "updated_at")
@@ -146,7 +147,7 @@ class ToolCallInline(admin.TabularInline[ToolCall, Run]):
 
 
 @admin.register(Run)
-class RunAdmin(ReadOnlyAdmin):
+class RunAdmin(ReadOnlyAdmin[Run]):
     """How answers were made."""
 
     list_display = (

@@ -44,8 +44,10 @@ ASSISTANTS = [
         "slug": "records",
         "name": "Anna",
         "instructions": _COMMON
-        + "\nThe person asks about results or their record: you cannot read them out here. Identify the person, tell them "
-        "which appointments they have, and say that the clinic's staff or their practitioner will go through the results.\n",
+        + """
+The person asks about results or their record: you cannot read them out here. Identify the person, tell them which
+appointments they have, and say that the clinic's staff or their practitioner will go through the results with them.
+""",
         "tools": SLOT_TOOLS,
     },
     {

@@ -1,5 +1,7 @@
 """What clients send and get, in the shapes of the wire contract."""
 
+from datetime import UTC
+
 from django.conf import settings
 from rest_framework import serializers
 
@@ -61,7 +63,7 @@ class MessageOut(serializers.Serializer[object]):
     content = serializers.CharField(source="body")
     media_url = serializers.CharField(allow_null=True)
     flags = serializers.ListField(child=serializers.CharField())
-    created_at = serializers.DateTimeField()
+    created_at = serializers.DateTimeField(default_timezone=UTC)
 
 
 class HistoryOut(serializers.Serializer[object]):

@@ -1,6 +1,7 @@
 """The tools that assistants may use, by name; `chat` knows nothing else of the apps that offer them."""
 
 from functools import cache
+from typing import Any
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -10,7 +11,7 @@ from healthmate.common.tools import Tool
 
 
 @cache
-def registered_tools() -> dict[str, Tool[object]]:  # type: ignore[type-var]
+def registered_tools() -> dict[str, Tool[Any]]:
     """Every tool of `CHAT_TOOLS`; a system check has verified the paths."""
     tools = [import_string(path) for path in settings.CHAT_TOOLS]
     return {tool.name: tool for tool in tools}

@@ -76,9 +76,12 @@ def offer(c: Conversation, slots: Sequence[dict[str, Any]], *, others: bool) -> 
     return _introduced(c, "\n".join((hello + head, *lines, _("Which one do you want?"))))
 
 
-def no_slots() -> str:
-    """Nothing is free at all."""
-    return _("I find no free times. Tell me another day or specialty, or call the clinic.")
+def no_slots(specialties: Sequence[str]) -> str:
+    """Nothing is free at all; names what the clinic does have."""
+    text = _("I find no free times for that. Tell me another day or specialty, or call the clinic.")
+    if specialties:
+        text += " " + _("We have: {specialties}.").format(specialties=", ".join(map(str, specialties)))
+    return text
 
 
 def ask_confirmation(proposal: dict[str, Any]) -> str:
@@ -93,19 +96,12 @@ def confirmed(c: Conversation) -> str:
     return _("Done, {name}:").format(name=c.first_name) if c.first_name else _("Done:")
 
 
-def cancelled(c: Conversation) -> str:
-    """Goes before the server's own confirmation."""
-    return confirmed(c)
-
-
 def kept() -> str:
     """The person does not want to cancel after all."""
     return _("Good, everything stays as it is.")
 
 
-def appointments(
-    c: Conversation, listed: Sequence[dict[str, Any]], *, to_cancel: bool = False, to_move: bool = False
-) -> str:
+def appointments(listed: Sequence[dict[str, Any]], *, to_cancel: bool = False, to_move: bool = False) -> str:
     """Lists the person's appointments and asks what to do."""
     if not listed:
         return _("You have no coming appointments. Do you want to book one?")
@@ -125,12 +121,12 @@ def hours(c: Conversation) -> str:
     return _introduced(c, _("I do not have the opening hours at hand; the clinic's staff can tell you."))
 
 
-def thanks(c: Conversation) -> str:
+def thanks() -> str:
     """Answers a thank-you."""
     return _("You are welcome! If you need anything else, write to me.")
 
 
-def handed_over(c: Conversation) -> str:
+def handed_over() -> str:
     """A person will take over."""
     return _("I have told the clinic's staff. A person will answer you here.")
 
@@ -145,7 +141,7 @@ def reach_a_person(c: Conversation) -> str:
     )
 
 
-def cannot_do_here(c: Conversation) -> str:
+def cannot_do_here() -> str:
     """The assistant lacks the tool."""
     return _("I cannot do that here. The clinic's staff can help you.")
 
@@ -155,7 +151,7 @@ def done() -> str:
     return _("Done.")
 
 
-def not_understood(c: Conversation) -> str:
+def not_understood() -> str:
     """Says what it can do."""
     return _(
         "I am an automatic assistant and did not understand that. I can find free times, book, show and cancel "

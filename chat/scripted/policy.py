@@ -1,6 +1,5 @@
 """What the scripted model does next: say something, or ask for a tool. A pure function of the request."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +37,7 @@ def decide(conversation: Conversation) -> Move:
     else:
         move = talk.after_message()
     if isinstance(move, Call) and move.name not in conversation.tools:
-        return Say(phrases.cannot_do_here(conversation))
+        return Say(phrases.cannot_do_here())
     return move
 
 
@@ -68,22 +67,22 @@ class _Talk:
     def _answer_to_question(self) -> Move | None:
         """A yes or a no to what the assistant asked last."""
         last = self._c.records[-1] if self._c.records else None
-        if last is None:
-            return None
         yes, no = says_yes(self._c.text), says_no(self._c.text)
-        if last.code == "CONSENT_REQUIRED" and (yes or no):
+        if last is None or not (yes or no):
+            return None
+        if last.code == "CONSENT_REQUIRED":
             return Call(last.name, last.arguments) if yes else Say(phrases.not_registered())
         if last.name == "propose_appointment" and not last.code:
-            if yes:
-                return Call("confirm_appointment", {"appointment_id": last.output.get("appointment_id")})
-            if no and self._wish is None:
-                return self._find_slots()
+            return self._answer_to_proposal(last, yes=yes)
         if last.name == "list_appointments" and self._goal == CANCEL and len(_upcoming(last)) == 1:
-            if yes:
-                return Call("cancel_appointment", {"appointment_id": _upcoming(last)[0].get("appointment_id")})
-            if no:
-                return Say(phrases.kept())
+            appointment = {"appointment_id": _upcoming(last)[0].get("appointment_id")}
+            return Call("cancel_appointment", appointment) if yes else Say(phrases.kept())
         return None
+
+    def _answer_to_proposal(self, proposed: ToolRecord, *, yes: bool) -> Move | None:
+        if yes:
+            return Call("confirm_appointment", {"appointment_id": proposed.output.get("appointment_id")})
+        return self._find_slots() if self._wish is None else None
 
     def _identify(self) -> Move | None:
         """Use a document and a birth date, from this message or earlier ones, once each pair."""
@@ -158,12 +157,12 @@ class _Talk:
         if self._wish == HOURS:
             return Say(phrases.hours(self._c))
         if self._wish == THANKS:
-            return Say(phrases.thanks(self._c))
+            return Say(phrases.thanks())
         if self._goal == BOOK and not self._c.identified:
             return Say(phrases.ask_identity(self._c, for_booking=True))
         if self._wish == GREETING or self._c.answers == 0:
             return Say(phrases.greeting(self._c, understanding.name_in(self._c.text)))
-        return Say(phrases.not_understood(self._c))
+        return Say(phrases.not_understood())
 
     # --- A tool has answered --------------------------------------------------------------------------
 
@@ -171,18 +170,26 @@ class _Talk:
         """A tool's answer is to be told, or acted on."""
         if record.code:
             return self._refused(record)
-        told: dict[str, Callable[[ToolRecord], Move]] = {
-            "fetch_patient_info": self._known,
-            "create_patient": self._known,
-            "find_slots": self._slots_found,
-            "propose_appointment": lambda r: Say(phrases.ask_confirmation(r.output)),
-            "confirm_appointment": lambda r: Say(phrases.confirmed(self._c)),
-            "move_appointment": lambda r: Say(phrases.confirmed(self._c)),
-            "cancel_appointment": lambda r: Say(phrases.cancelled(self._c)),
-            "list_appointments": self._listed,
-            "hand_over": lambda r: Say(phrases.handed_over(self._c)),
-        }
-        return told.get(record.name, lambda r: Say(phrases.done()))(record)
+        match record.name:
+            case "fetch_patient_info" | "create_patient":
+                return self._known(record)
+            case "find_slots":
+                return self._slots_found(record)
+            case "list_appointments":
+                return self._listed(record)
+            case _:
+                return Say(self._told(record))
+
+    def _told(self, record: ToolRecord) -> str:
+        match record.name:
+            case "propose_appointment":
+                return phrases.ask_confirmation(record.output)
+            case "confirm_appointment" | "move_appointment" | "cancel_appointment":
+                return phrases.confirmed(self._c)
+            case "hand_over":
+                return phrases.handed_over()
+            case _:
+                return phrases.done()
 
     def _known(self, record: ToolRecord) -> Move:
         """The person is identified: go on with what they came for."""
@@ -206,21 +213,15 @@ class _Talk:
         return None
 
     def _slots_found(self, record: ToolRecord) -> Move:
-        asked_twice = sum(r.name == "find_slots" for r in self._c.new_records) > 1
-        if _slots(record):
-            return Say(phrases.offer(self._c, _slots(record), others=asked_twice))
-        if not asked_twice and {"when", "specialty"} & record.arguments.keys():
-            wider = {key: value for key, value in record.arguments.items() if key != "when"}
-            return Call("find_slots", wider if "when" in record.arguments else {})
-        return Say(phrases.no_slots())
+        if slots := _slots(record):
+            return Say(phrases.offer(self._c, slots, others=not record.output.get("slots")))
+        return Say(phrases.no_slots(record.output.get("specialties") or ()))
 
     def _listed(self, record: ToolRecord) -> Move:
         appointments = _upcoming(record)
         if self._goal == MOVE and len(appointments) == 1 and self._offers("move_appointment"):
             return self._find_slots()
-        return Say(
-            phrases.appointments(self._c, appointments, to_cancel=self._goal == CANCEL, to_move=self._goal == MOVE)
-        )
+        return Say(phrases.appointments(appointments, to_cancel=self._goal == CANCEL, to_move=self._goal == MOVE))
 
     def _refused(self, record: ToolRecord) -> Move:
         if record.code == "CONSENT_REQUIRED":
@@ -230,9 +231,11 @@ class _Talk:
         tried_again = any(r.name == "find_slots" for r in self._c.new_records)
         if record.code in {"SLOT_TAKEN", "SLOT_NOT_FOUND", "HOLD_EXPIRED"} and not tried_again:
             return self._find_slots()
-        if record.name == "fetch_patient_info" and record.code == "INVALID_ARGUMENTS":
+        if record.code == "IDENTITY_NOT_STATED" or (
+            record.name == "fetch_patient_info" and record.code == "INVALID_ARGUMENTS"
+        ):
             return Say(phrases.ask_identity(self._c))
-        return Say(record.message or phrases.cannot_do_here(self._c))
+        return Say(record.message or phrases.cannot_do_here())
 
     # --- What the person has said so far ----------------------------------------------------------------
 
@@ -268,7 +271,8 @@ class _Talk:
 
 
 def _slots(record: ToolRecord) -> list[dict[str, Any]]:
-    slots = record.output.get("slots")
+    """The slots that were found, else the nearest others."""
+    slots = record.output.get("slots") or record.output.get("alternatives")
     return [slot for slot in slots if isinstance(slot, dict)] if isinstance(slots, list) else []
 
 

@@ -5,65 +5,20 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from chat.vocabulary import load
 from healthmate.common.dates import dates_in, part_of_day_of, span_of
 from healthmate.common.text import fold
 
 BOOK, MOVE, CANCEL, LIST, REGISTER = "book", "move", "cancel", "list", "register"
 HAND_OVER, HOURS, GREETING, THANKS = "hand_over", "hours", "greeting", "thanks"
 
-_WISHES = (  # the first that matches counts
-    (
-        HAND_OVER,
-        r"\b(?:persona real|un humano|una persona|un agente|un asesor|operador\w?|human|real person|"
-        r"(?:talk|speak) (?:to|with) (?:a|some)\s?(?:one|person|body|agent)|an? agent|operator)\b",
-    ),
-    (
-        REGISTER,
-        r"\b(?:registrar\w*|registro|darme de alta|soy nuev[oa]|paciente nuev[oa]|register|sign up|new patient)\b",
-    ),
-    (
-        MOVE,
-        r"\b(?:mover|cambiar|reprogramar|aplazar|posponer|adelantar|move|reschedul\w+|change|postpone)\b"
-        r".{0,40}\b(?:cita|turno|hora|appointment|booking)\b|\breprogramar\b|\breschedule\b",
-    ),
-    (CANCEL, r"\b(?:cancel\w*|anular|anula)\b"),
-    (
-        LIST,
-        r"\b(?:(?:mis|tengo|ver(?: mis)?|que|cuales son mis|consultar mis) (?:\w+ )?citas|cuando es mi (?:cita|turno)|"
-        r"tengo (?:alguna|una) cita|my appointments?|(?:do i have|list|see|show)\b.{0,20}\bappointments?|"
-        r"when is my appointment)\b",
-    ),
-    (
-        HOURS,
-        r"\b(?:horario de atencion|que horario|a que hora (?:abren|cierran)|cuando (?:abren|cierran)|abren|cierran|"
-        r"opening hours?|(?:are|is) (?:you|the clinic) open|(?:when|what time) do you (?:open|close))\b",
-    ),
-    (
-        BOOK,
-        r"\b(?:cita|citas|turno|agendar|reservar|reserva|consulta|horarios?|disponib\w+|huecos?|hueco|appointments?|"
-        r"book|schedule|slots?|availab\w+|see a doctor|consultation|times? (?:free|open))\b",
-    ),
-    (THANKS, r"^(?:muchas )?gracias\b|^(?:thanks|thank you)\b"),
-    (
-        GREETING,
-        r"^(?:hola|buenas|buenos dias|buenas (?:tardes|noches)|hello|hi|hey|good (?:morning|afternoon|evening))\b",
-    ),
+_VOCABULARY = load("scripted")
+_WISHES = [(entry["wish"], re.compile(entry["says"])) for entry in _VOCABULARY["wishes"]]
+_TYPES: dict[str, str] = _VOCABULARY["document_types"]
+_FILLER = (
+    r"(?:\s*(?:[:#,\-]|no\.?|n[o°º]\.?|nro\.?|num\.?|numero|number|es|is|el|mi|my|de|del|"
+    r"documento|document|id|card))*\s*"
 )
-_WISH_PATTERNS = [(wish, re.compile(pattern)) for wish, pattern in _WISHES]
-
-_TYPES = {  # the words for each kind of document
-    "CC": r"c\.?c\.?|cedula(?: de ciudadania)?|citizen(?:ship)? (?:card|id)",
-    "CE": r"c\.?e\.?|cedula de extranjeria|foreigner(?:'s)? id",
-    "TI": r"t\.?i\.?|tarjeta de identidad|identity card",
-    "RC": r"r\.?c\.?|registro civil|birth certificate|civil registry",
-    "PA": r"p\.?a\.?|pasaporte|passport",
-    "PE": r"p\.?e\.?|permiso especial(?: de permanencia)?|special permit",
-    "PT": r"p\.?t\.?|permiso (?:por|de) proteccion temporal|temporary protection permit",
-    "CD": r"c\.?d\.?|carne(?:t)? diplomatico|diplomatic (?:card|id)",
-    "SS": r"ss|ssn|social security(?: number)?|(?:numero de )?seguro social",
-    "MR": r"mr|mrn|(?:numero de )?historia clinica|medical record(?: number)?",
-}
-_FILLER = r"(?:\s*(?:[:#,\-]|no\.?|n[o°º]\.?|nro\.?|num\.?|numero|number|es|is|el|mi|my|de|del|documento|document|id|card))*\s*"
 _NUMBER = r"([a-z]{0,3}-?\d[\d.\- ]{2,24}\d|[a-z]{1,3}\d{4,20})"
 _TYPED = [
     (code, re.compile(rf"(?<![a-z0-9])(?:{words})(?![a-z0-9]){_FILLER}{_NUMBER}"))
@@ -76,28 +31,16 @@ _NAME = re.compile(
     r"([^\W\d_][\w'’\-]*(?:\s+(?:de|del|la|los|van|von|[^\W\d_][\w'’\-]*)){0,5})",
     re.IGNORECASE,
 )
-_NOT_A_NAME = frozenset(
-    ["y", "and", "con", "with", "nacido", "nacida", "naci", "born", "document", "documento", "cedula", "un", "una", "a", "an", "el", "la", "the", "new", "nuevo", "nueva", "paciente", "patient", "i", "my", "mi", "cc", "ce", "ti", "rc", "pa", "pe", "pt", "cd", "ss", "mr", "tengo", "have", "quiero", "want", "necesito", "need", "fecha", "date", "looking", "not", "no", "interested", "calling", "here"]
-)
-_ORDINALS = (
-    r"primer[oa]?|first|1st|1a|1o",
-    r"segund[oa]|second|2nd|2a|2o|dos|two",
-    r"tercer[oa]?|third|3rd|3a|3o|tres|three",
-    r"cuart[oa]|fourth|4th|4a|4o|cuatro|four",
-    r"quint[oa]|fifth|5th|5a|5o|cinco|five",
-)
-_SPECIALTY = re.compile(
-    r"\b(medicina (?:general|familiar|interna)|medico general|general (?:practitioner|medicine|doctor)|family doctor|gp|"
-    r"\w*(?:cardiolog|dermatolog|pediatr|ginecolog|gynecolog|gynaecolog|psicolog|psycholog|psiquiatr|psychiatr|"
-    r"neurolog|oftalmolog|ophthalmolog|odontolog|dentist|ortoped|orthop|traumatolog|urolog|endocrinolog|nutricion|"
-    r"nutrition|fisioterap|physiotherap|oncolog|otorrino|gastroenterolog|neumolog|pulmonolog|reumatolog|rheumatolog)\w*)"
-)
+_NOT_A_NAME = frozenset(_VOCABULARY["names"]["not_a_name"].split())
+_PLACES: list[str] = _VOCABULARY["choices"]["places"]
+_SPECIALTY = re.compile(_VOCABULARY["specialties"]["says"])
+OPENING_HOUR = 8
 
 
 def wish_of(text: str) -> str | None:
     """What the person wants, where the message says so."""
     folded = fold(text)
-    return next((wish for wish, pattern in _WISH_PATTERNS if pattern.search(folded)), None)
+    return next((wish for wish, pattern in _WISHES if pattern.search(folded)), None)
 
 
 def document_in(text: str) -> tuple[str | None, str] | None:
@@ -165,10 +108,10 @@ def chosen(text: str, options: Sequence[dict[str, Any]]) -> dict[str, Any] | Non
 
 
 def _place(folded: str, count: int) -> int | None:
-    for index, words in enumerate(_ORDINALS[:count]):
+    for index, words in enumerate(_PLACES[:count]):
         if re.search(rf"\b(?:{words})\b", folded):
             return index
-    if re.search(r"\b(?:ultim[oa]|last)\b", folded):
+    if re.search(rf"\b(?:{_VOCABULARY['choices']['last']})\b", folded):
         return count - 1
     numbers = re.findall(r"(?<![\d:.])\b([1-9])\b(?![:.]?\d)", folded)
     return int(numbers[0]) - 1 if len(numbers) == 1 and int(numbers[0]) <= count else None
@@ -179,9 +122,9 @@ def _fits(option: dict[str, Any], folded: str) -> bool:
     label = fold(str(option.get("label") or ""))
     starts = str(option.get("starts_at") or "")
     signs = []
-    if time := re.search(r"\b(\d{1,2})(?::(\d\d))?\s*(am|a\.m|pm|p\.m)?\b", folded):
-        if time[2] or time[3] or re.search(rf"\b(?:a las?|at) {time[1]}\b", folded):
-            signs.append(_is_at(starts, int(time[1]), int(time[2] or 0), time[3] or ""))
+    time = re.search(r"\b(\d{1,2})(?::(\d\d))?\s*(am|a\.m|pm|p\.m)?\b", folded)
+    if time and (time[2] or time[3] or re.search(rf"\b(?:a las?|at) {time[1]}\b", folded)):
+        signs.append(_is_at(starts, int(time[1]), int(time[2] or 0), time[3] or ""))
     signs += [
         day in label for day in re.findall(r"\b(?:lunes|martes|miercoles|jueves|viernes|sabado|\w+day)\b", folded)
     ]
@@ -196,4 +139,4 @@ def _is_at(starts_at: str, hour: int, minute: int, half: str) -> bool:
     real = int(found[1])
     if half:
         return real == hour % 12 + (12 if half.startswith("p") else 0)
-    return real == hour or (hour < 8 and real == hour + 12)  # "a las 3" is never before opening
+    return real == hour or (hour < OPENING_HOUR and real == hour + 12)  # "a las 3" is never before opening

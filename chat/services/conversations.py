@@ -47,7 +47,7 @@ def accept_message(*, owner: Owner, thread_id: UUID, content: str, idempotency_k
     message = _append(thread, Message.Direction.INCOMING, content)
     run = Run.objects.create(thread=thread, message=message, lease_until=clock.now() + LEASE)
     if idempotency_key:
-        IdempotencyKey.objects.create(contact=thread.contact, key=idempotency_key, fingerprint=fingerprint, run=run)
+        IdempotencyKey.objects.create(contact=contact_of(owner), key=idempotency_key, fingerprint=fingerprint, run=run)
     return run
 
 

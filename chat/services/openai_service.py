@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ FIRST_BACKOFF = 0.5  # seconds; doubles with every attempt
 CONNECT_TIMEOUT = 5.0
 RETRYABLE_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 BREAKER_FAILURES = 3
-BREAKER_SECONDS = 30.0
+BREAKER_SECONDS = 15.0
 
 
 class EventHandler(Protocol):
@@ -79,7 +79,8 @@ class OpenAIService:
 
     async def get_latest_message(self, thread_id: UUID) -> Message | None:
         """The newest message of either side."""
-        return (await self.get_messages(thread_id) or [None])[-1]
+        messages = await self.get_messages(thread_id)
+        return messages[-1] if messages else None
 
     async def run_thread(
         self, thread_id: UUID, instructions: str, event_handler_creator: Callable[[], EventHandler]
@@ -107,7 +108,7 @@ class OpenAIService:
 
     # --- One turn of the model ----------------------------------------------------------------------
 
-    async def respond(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    async def respond(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """Yield text pieces and one TurnDone last.
 
         Broken attempts are retried within LLM_TIMEOUT. When the server is down and nothing was said
@@ -181,7 +182,7 @@ async def model_server_state() -> str:
 # --- Attempts ---------------------------------------------------------------------------------------
 
 
-async def _retried(provider: Provider, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+async def _retried(provider: Provider, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
     """Attempts until one is whole; text that an earlier attempt already gave is not given again."""
     deadline = _deadline()
     replay = Replay()
@@ -211,7 +212,7 @@ def _wait_before_retry(attempt: int, error: ModelError) -> float:
     return float(FIRST_BACKOFF * 2 ** (attempt - 1) * jitter)
 
 
-async def _attempt(provider: Provider, request: ModelRequest, deadline: float) -> AsyncIterator[ModelEvent]:
+async def _attempt(provider: Provider, request: ModelRequest, deadline: float) -> AsyncGenerator[ModelEvent]:
     with _translated():
         async with AsyncExitStack() as stack:
             async with asyncio.timeout_at(deadline):

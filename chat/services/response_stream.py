@@ -4,7 +4,7 @@ Building the SDK's typed union is most of what relaying a token costs (design, s
 decoded into two fields; only the few events that end something are decoded whole.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import msgspec
@@ -22,7 +22,7 @@ class _Line(msgspec.Struct):
 _decode_line = msgspec.json.Decoder(_Line).decode
 
 
-async def read_response(chunks: AsyncIterator[bytes]) -> AsyncIterator[ModelEvent]:
+async def read_response(chunks: AsyncIterator[bytes]) -> AsyncGenerator[ModelEvent]:
     """Yield text as it comes and one `TurnDone` last.
 
     Raises ModelError when an event is not valid, the server reports a failure, or the stream ends

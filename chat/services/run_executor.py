@@ -44,7 +44,7 @@ class RunExecutor:
         """Answer `run`'s thread once more, after whatever waits there already."""
         self._log.open(str(run.id))
         thread_id = run.thread_id
-        task = _own_task(self._ticket(thread_id, self._last.get(thread_id)))
+        task = _own_task(self._ticket(run, self._last.get(thread_id)))
         self._last[thread_id] = task
         task.add_done_callback(lambda done: self._forget(thread_id, done))
         if self._leases is None or self._leases.done():
@@ -69,11 +69,12 @@ class RunExecutor:
             await asyncio.sleep(LEASE.total_seconds() / 3)
             await in_db(run_store.renew_leases, thread_ids=list(self._last))
 
-    async def _ticket(self, thread_id: UUID, before: asyncio.Task[None] | None) -> None:
+    async def _ticket(self, run: Run, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])
-        claimed = await self._claim(thread_id)
-        if claimed is None:
+        claimed = await self._claim(run.thread_id)
+        if claimed is None:  # closed meanwhile, its lease having lapsed: nobody else will tell its readers
+            await self._log.append(_interrupted(str(run.id), seq=1))
             return
         self._log.open(str(claimed.run_id))
         task = asyncio.current_task()
@@ -121,9 +122,9 @@ class RunExecutor:
             flags=turn.flags,
         )
 
-    async def _fail(self, turn: Turn, error: ErrorCode) -> None:
-        logger.warning("run %s failed: %s", turn.claimed.run_id, error.code)
-        message = await self._close(turn, Run.Status.FAILED, error)
+    async def _fail(self, turn: Turn, error: ErrorCode, *, status: Run.Status = Run.Status.FAILED) -> None:
+        logger.warning("run %s %s: %s", turn.claimed.run_id, status, error.code)
+        message = await self._close(turn, status, error)
         with override(turn.claimed.language):
             await turn.emit(
                 RunFailed,
@@ -142,16 +143,7 @@ class RunExecutor:
             message = await self._close(turn, Run.Status.CANCELLED)
             await turn.emit(RunCancelled, message_id=message, text=turn.text, flags=turn.flags)
         else:
-            message = await self._close(turn, Run.Status.INTERRUPTED, errors.RUN_INTERRUPTED)
-            await turn.emit(
-                RunFailed,
-                code=errors.RUN_INTERRUPTED.code,
-                message=str(errors.RUN_INTERRUPTED.message),
-                retryable=True,
-                message_id=message,
-                text=turn.text,
-                flags=turn.flags,
-            )
+            await self._fail(turn, errors.RUN_INTERRUPTED, status=Run.Status.INTERRUPTED)
 
     async def _close(self, turn: Turn, status: Run.Status, error: ErrorCode | None = None) -> str | None:
         if status != Run.Status.COMPLETED and turn.text and "partial" not in turn.flags:
@@ -167,6 +159,11 @@ class RunExecutor:
         )
         message = await in_db(run_store.close_run, run_id=turn.claimed.run_id, ending=ending)
         return str(message.id) if message else None
+
+
+def _interrupted(run_id: str, *, seq: int) -> RunFailed:
+    error = errors.RUN_INTERRUPTED
+    return RunFailed(run_id=run_id, seq=seq, code=error.code, message=str(error.message), retryable=True)
 
 
 def _own_task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

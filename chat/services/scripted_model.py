@@ -55,6 +55,7 @@ def _answer(body: dict[str, Any]) -> dict[str, Any]:
     conversation = read_conversation(body)
     with override(conversation.language):
         move = decide(conversation)
+    item: dict[str, Any]
     if isinstance(move, Call):
         item = {
             "type": "function_call",

@@ -1,0 +1,20 @@
+"""Log lines tell where and what kind, never what people wrote."""
+
+import logging
+import traceback
+from types import TracebackType
+
+ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+class QuietFormatter(logging.Formatter):
+    """Formats exceptions as types and places: their texts may quote a message, a document or a query's values."""
+
+    def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802 - logging's name
+        """The stack of an exception and of those behind it, without their texts."""
+        lines: list[str] = []
+        error = ei[1]
+        while error is not None:
+            lines = [*traceback.format_tb(error.__traceback__), f"{type(error).__qualname__}\n", *lines]
+            error = error.__cause__ or error.__context__
+        return "".join(lines).rstrip()
