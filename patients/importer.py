@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Model
 
 from patients.fhir import files, kinds, records
 from patients.fhir.files import BadInputError, Entry, Unit
@@ -57,9 +58,10 @@ class _Run:
         self.book = PatientBook(self.writer)
         self.medicines: dict[str, Json] = {}
         self.refused: defaultdict[str, list[tuple[Entry, str]]] = defaultdict(list)
-        # What names a patient, or a medicine, that a later file may bring; with it, whether it was in a bundle.
+        # What names a patient, or a medicine, that a later file may bring; with it, whether it was in a bundle
+        # and, where only the medicine is missing, whose it is.
         self.unowned: list[tuple[Entry, bool]] = []
-        self.unnamed: list[tuple[Entry, bool]] = []
+        self.unnamed: list[tuple[Entry, bool, int]] = []
         self.last = False
         self.progress = progress
         self.files = found.files
@@ -129,7 +131,7 @@ class _Run:
                 scope.refused.add(id(entry))
                 self.refuse(entry, str(error))
 
-    def _store_others(self, entries: list[Entry], scope: Scope, *, counted: bool = True) -> None:
+    def _store_others(self, entries: list[Entry], scope: Scope) -> None:
         read = self._read(entries)
         wanted = (
             name
@@ -138,7 +140,7 @@ class _Run:
             for name in lookups(reference, base_of(entry.full_url))
         )
         self.book.find_names(name for name in wanted if name not in scope.names)
-        rows: defaultdict[Any, list[Row]] = defaultdict(list)
+        rows: defaultdict[type[Model], list[Row]] = defaultdict(list)
         for entry, resource in read:
             try:
                 row = self._row(entry, resource, scope)
@@ -150,7 +152,6 @@ class _Run:
             except BadInputError as error:
                 self.refuse(entry, str(error))
             else:
-                row.counted = counted
                 rows[row.model].append(row)
         for same in rows.values():
             self.writer.write(same)
@@ -165,48 +166,65 @@ class _Run:
         return read
 
     def _row(self, entry: Entry, resource: Json, scope: Scope) -> Row:
-        """The row that a resource becomes; raises BadInputError when it is about somebody whom nobody can tell."""
+        """The row that a resource becomes; raises BadInputError when nobody can tell whom it is about."""
         if entry.type == "Practitioner":
-            columns = practitioner_columns(resource)
-            if not columns["identifier"]:
-                columns |= {"identifier_system": FHIR_ID, "identifier": entry.id}
-            columns |= {"resource": resource, "content_hash": content_hash(resource)}
-            key = (columns["identifier_system"], columns["identifier"])
-            return Row(model=Practitioner, key=key, columns=columns, entry=entry)
+            return practitioner_row(entry, resource)
         owner = scope.owner(resource, entry)
-        if owner is None:
-            shared = {
-                "resource_type": entry.type,
-                "resource_id": entry.id,
-                "display": records.shared_name(resource),
-                "resource": resource,
-                "content_hash": content_hash(resource),
-            }
-            return Row(model=SharedResource, key=(entry.type, entry.id), columns=shared, entry=entry)
-        columns = records.record_columns(resource, lambda value: self._medicine(value, resource, entry, scope))
+        return shared_row(entry, resource) if owner is None else self._record_row(entry, resource, scope, owner)
+
+    def _record_row(self, entry: Entry, resource: Json, scope: Scope, owner: int) -> Row:
+        def medicine(reference: Any) -> Json:
+            found = scope.medicine(reference, resource, entry)
+            if not found and not self.last:
+                self.unnamed.append((_kept(entry), scope.bundle, owner))
+            return found
+
+        columns = records.record_columns(resource, medicine)
         columns |= {"patient_id": owner, "resource_type": entry.type, "resource_id": entry.id}
         columns["content_hash"] = content_hash(resource, columns)
         columns["resource"] = resource
         return Row(model=ClinicalRecord, key=(owner, entry.type, entry.id), columns=columns, entry=entry)
 
-    def _medicine(self, reference: Any, resource: Json, entry: Entry, scope: Scope) -> Json:
-        found = scope.medicine(reference, resource, entry)
-        if not found and not self.last:
-            self.unnamed.append((_kept(entry), scope.bundle))
-        return found
-
     def _retry(self) -> None:
         """What had to wait: owners first, then the names of medicines, which change no count."""
         self.last = True
-        for waiting, counted in ((self.unowned, True), (self.unnamed, False)):
-            for bundle in (True, False):
-                entries = [entry for entry, was_in_bundle in waiting if was_in_bundle is bundle]
-                scope = Scope(book=self.book, bundle=bundle, medicines=self.medicines)
-                for some in _batches(entries):
-                    with transaction.atomic():
-                        self._store_others(some, scope, counted=counted)
+        for bundle in (True, False):
+            scope = Scope(book=self.book, bundle=bundle, medicines=self.medicines)
+            for some in _batches([entry for entry, was_in_bundle in self.unowned if was_in_bundle is bundle]):
+                with transaction.atomic():
+                    self._store_others(some, scope)
+            rows = [
+                replace(self._record_row(entry, entry.resource(), scope, owner), counted=False)
+                for entry, was_in_bundle, owner in self.unnamed
+                if was_in_bundle is bundle
+            ]
+            if rows:
+                with transaction.atomic():
+                    self.writer.write(rows)
         for file in {entry.file for entry, _ in self.unowned}:
             quarantine.keep(file, self.refused[file])
+
+
+def practitioner_row(entry: Entry, resource: Json) -> Row:
+    """A practitioner, known by an issued identifier or else by the FHIR id."""
+    columns = practitioner_columns(resource)
+    if not columns["identifier"]:
+        columns |= {"identifier_system": FHIR_ID, "identifier": entry.id}
+    columns |= {"resource": resource, "content_hash": content_hash(resource)}
+    key = (columns["identifier_system"], columns["identifier"])
+    return Row(model=Practitioner, key=key, columns=columns, entry=entry)
+
+
+def shared_row(entry: Entry, resource: Json) -> Row:
+    """A resource that belongs to nobody."""
+    columns = {
+        "resource_type": entry.type,
+        "resource_id": entry.id,
+        "display": records.shared_name(resource),
+        "resource": resource,
+        "content_hash": content_hash(resource),
+    }
+    return Row(model=SharedResource, key=(entry.type, entry.id), columns=columns, entry=entry)
 
 
 def short_id(given: str) -> str:

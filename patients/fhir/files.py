@@ -315,15 +315,14 @@ def _entry_of(entry: Entry, head: _Head) -> Entry:
         entry.problem = "The resource has no resourceType."
     elif not isinstance(kind, str):
         entry.problem = f"The resourceType is {kind_of(kind)}, not a string."
-    elif kind not in KNOWN:
-        entry.problem = f"FHIR has no resource type “{kind[:60]}”."
-        entry.type = kind[:60].replace("\x00", "")
     else:
-        entry.type = kind
+        entry.type = as_text(kind)[:60] or UNKNOWN
+        if kind not in KNOWN:
+            entry.problem = f"FHIR has no resource type “{as_text(kind)[:60]}”."
     given = head.id
     if given is not None and not isinstance(given, str | int):
         entry.problem = entry.problem or f"The resource's id is {kind_of(given)}, not a string."
-    entry.id = as_text(given).replace("\x00", "") or id_from(entry.full_url)
+    entry.id = as_text(given) or id_from(entry.full_url)
     return entry
 
 

@@ -15,19 +15,47 @@ MAX_TEXT = 200_000
 MAX_DECODED = 20_000_000
 GZIP = b"\x1f\x8b"
 READABLE = re.compile(r"^(text/|application/(xhtml|xml|hl7-v3|hl7-sda|json)|application/\w*\+xml)", re.IGNORECASE)
-MARKUP = re.compile(r"<[a-zA-Z!?/]")
+MARKED_UP = re.compile(r"</[a-z]|<(?:br|script|style|img|iframe)\b|<[a-z]\w*/>", re.IGNORECASE)
+HTML = re.compile(r"^\s*(?:<!doctype html|<html|<div|<p\b|<span|<table|<ul|<ol|<h\d)", re.IGNORECASE)
+EMPTY = re.compile(r"<(\w+)((?:\s[^<>]*)?)/>")
 BREAKS = re.compile(r"<\s*(?:br|/p|/div|/tr|/li|/h\d|/title|/paragraph|/item|/caption|/section)\b[^>]*>", re.IGNORECASE)
 CELLS = re.compile(r"<\s*/(?:td|th)\s*>", re.IGNORECASE)
+ACTIVE = re.compile(r"<\s*(script|style|iframe|object|template)\b.*?(?:<\s*/\s*\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+XML_ASIDES = re.compile(r"<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^>]*>", re.DOTALL)
+CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 UNSEEN = {"script", "style", "template", "noscript", "iframe", "object"}
 SPACES = re.compile(r"[^\S\n]+")
 BLANK_LINES = re.compile(r"\s*\n\s*")
 
 
 def plain(markup: str) -> str:
-    """Markup as text: no tags, no scripts, no styles, one line per block."""
-    spaced = CELLS.sub(" \\g<0>", BREAKS.sub("\n\\g<0>", markup))
-    text = html.unescape(nh3.clean(spaced, tags=set(), clean_content_tags=UNSEEN))
+    """HTML as text: no tags, no scripts (escaped ones neither), no styles, one line per block."""
+    # An HTML reader takes `<script/>` or `<title/>` for an opening, which swallows what follows.
+    closed = EMPTY.sub(r"<\1\2></\1>", markup)
+    spaced = CELLS.sub(" \\g<0>", BREAKS.sub("\n\\g<0>", closed))
+    return _tidy(nh3.clean(spaced, tags=set(), clean_content_tags=UNSEEN))
+
+
+def _plain_xml(markup: str) -> str:
+    """XML that is no HTML (C-CDA) as text; an HTML reader would drop elements whose names it knows otherwise."""
+    bare = ACTIVE.sub("", XML_ASIDES.sub("", EMPTY.sub(r"<\1\2></\1>", markup)))
+    bare = CDATA.sub(lambda found: html.escape(found[1], quote=False), bare)
+    return _tidy(TAG.sub(" ", CELLS.sub(" \\g<0>", BREAKS.sub("\n\\g<0>", bare))))
+
+
+def _tidy(escaped: str) -> str:
+    text = ACTIVE.sub("", html.unescape(escaped)).replace("\x00", "")
     return BLANK_LINES.sub("\n", SPACES.sub(" ", text)).strip()
+
+
+def _prose(text: str, kind: str = "") -> str:
+    """Text that may be markup under any label: older systems send XML as text/plain."""
+    if "html" in kind.lower() or HTML.match(text):
+        return plain(text)
+    if "xml" in kind.lower() or (text.lstrip().startswith("<") and MARKED_UP.search(text)):
+        return _plain_xml(text)
+    return plain(text) if "plain" not in kind.lower() and MARKED_UP.search(text) else text.strip()
 
 
 def _decode(data: str) -> bytes:
@@ -53,8 +81,7 @@ def attachment_text(attachment: Json) -> str:
         # Notes from older systems say they are text and are Latin-1.
         text = content.decode("utf-8", "strict") if _is_utf8(content) else content.decode("cp1252", "replace")
         text = text.replace("\x00", "").removeprefix("\ufeff")
-        text = plain(text) if MARKUP.search(text) else text.strip()
-        return "\n".join(filter(None, (title, text)))
+        return "\n".join(filter(None, (title, _prose(text, kind))))
     if not (data or attachment.get("url")):
         return title
     return f"[{' '.join(filter(None, (title, kind or 'attachment')))}]"
@@ -93,7 +120,7 @@ def _notes(resource: Json) -> list[str]:
         value: Any = resource.get(name)
         for item in value if isinstance(value, list) else [value]:
             said = as_text(item.get("text")) or concept_text(item) if isinstance(item, dict) else as_text(item)
-            notes.append(plain(said) if MARKUP.search(said) else said)
+            notes.append(_prose(said))
     return notes
 
 

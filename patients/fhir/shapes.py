@@ -32,9 +32,9 @@ def dicts(value: Any) -> list[Json]:
 
 
 def as_text(value: Any) -> str:
-    """A primitive as text (booleans as FHIR writes them), anything else as nothing."""
+    """A primitive as text that a column can hold (booleans as FHIR writes them), anything else as nothing."""
     if isinstance(value, str):
-        return value.strip()
+        return value.replace("\x00", "").strip()
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

@@ -19,6 +19,8 @@ from patients.models import DocumentType, Patient, PatientIdentifier, PatientRef
 MAX_NUMBER = 120
 MAX_REFERENCE = 500
 CACHED_NAMES = 200_000
+# In HL7 table 0203 these mean a physician assistant, an enterprise number and an external number.
+OTHERWISE_IN_HL7 = {"PA", "PE", "PT"}
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ class PatientBook:
             if set(identifier.hl7_codes) & set(kind.hl7_codes):
                 return kind
             if set(identifier.other_codes) & {kind.code.upper(), kind.name.upper(), *kind.hl7_codes}:
+                return kind
+            if kind.code in identifier.hl7_codes and kind.code not in OTHERWISE_IN_HL7:
                 return kind
         return next((kind for kind in self.types if identifier.system and identifier.system in kind.systems), None)
 

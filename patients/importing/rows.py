@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import DataError, IntegrityError, models, transaction
@@ -81,6 +81,8 @@ class Writer:
         seen = set(pairs.values_list("row", "content_hash"))
         for pk, old_hash, row in changed:
             if (pk, row.columns["content_hash"]) in seen:
+                # A copy of the entry alone: a view would keep its whole file in memory.
+                row.entry = replace(row.entry, raw=bytes(row.entry.raw))
                 self.older[model, pk] = Older(row, old_hash)
                 self._count(row, "unchanged")
             elif self._update(pk, old_hash, row):
@@ -88,7 +90,7 @@ class Writer:
 
     def settle(self) -> None:
         """Write the older versions that no newer one followed: whoever imports them last means them."""
-        for (_, pk), older in self.older.items():
+        for (_, pk), older in list(self.older.items()):
             with transaction.atomic():
                 if self._update(pk, older.content_hash, older.row) and older.row.counted:
                     self.summary.recount(older.row.entry.type, was="unchanged", outcome="updated")
