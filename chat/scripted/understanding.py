@@ -19,7 +19,7 @@ _FILLER = (
     r"(?:\s*(?:[:#,\-]|no\.?|n[o°º]\.?|nro\.?|num\.?|numero|number|es|is|el|mi|my|de|del|"
     r"documento|document|id|card))*\s*"
 )
-_NUMBER = r"([a-z]{0,3}-?\d[\d.\- ]{2,24}\d|[a-z]{1,3}\d{4,20})"
+_NUMBER = r"([a-z]{0,3}-?\d[\d.\- ]{1,24}\d|[a-z]{1,3}\d{4,20})"
 _TYPED = [
     (code, re.compile(rf"(?<![a-z0-9])(?:{words})(?![a-z0-9]){_FILLER}{_NUMBER}"))
     for code, words in sorted(_TYPES.items(), key=lambda item: item[0] in {"CC", "TI"})
@@ -117,13 +117,24 @@ def _place(folded: str, count: int) -> int | None:
     return int(numbers[0]) - 1 if len(numbers) == 1 and int(numbers[0]) <= count else None
 
 
+def names_hour(text: str) -> bool:
+    """Whether the message names an hour of the day."""
+    return _hour_in(fold(text)) is not None
+
+
+def _hour_in(folded: str) -> re.Match[str] | None:
+    time = re.search(r"\b(\d{1,2})(?::(\d\d))?\s*(am|a\.m|pm|p\.m)?\b", folded)
+    if time and (time[2] or time[3] or re.search(rf"\b(?:a las?|at) {time[1]}\b", folded)):
+        return time
+    return None
+
+
 def _fits(option: dict[str, Any], folded: str) -> bool:
     """Whether everything that the message says of a time, a day or a name is true of the option."""
     label = fold(str(option.get("label") or ""))
     starts = str(option.get("starts_at") or "")
     signs = []
-    time = re.search(r"\b(\d{1,2})(?::(\d\d))?\s*(am|a\.m|pm|p\.m)?\b", folded)
-    if time and (time[2] or time[3] or re.search(rf"\b(?:a las?|at) {time[1]}\b", folded)):
+    if time := _hour_in(folded):
         signs.append(_is_at(starts, int(time[1]), int(time[2] or 0), time[3] or ""))
     signs += [
         day in label for day in re.findall(r"\b(?:lunes|martes|miercoles|jueves|viernes|sabado|\w+day)\b", folded)
