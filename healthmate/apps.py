@@ -10,5 +10,7 @@ class HealthMateConfig(AppConfig):
     verbose_name = "HealthMate"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from healthmate import checks  # noqa: F401, PLC0415
+        """Register the system checks and the probes of `/health`."""
+        from healthmate import checks, health  # noqa: F401, PLC0415 (models are not loaded before)
+
+        health.register_checks()

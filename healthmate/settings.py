@@ -18,7 +18,7 @@ django_stubs_ext.monkeypatch()  # `ModelAdmin[Thread]` and the like, which Djang
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-class Environment(environ.Env):
+class Environment(environ.Env):  # type: ignore[misc]
     """The environment, with a sentence for a value that cannot be read; the value itself may be secret."""
 
     def get_value(self, var: Any, cast: Any = None, default: Any = environ.Env.NOTSET, **options: Any) -> Any:
@@ -52,7 +52,7 @@ def _development_secret() -> str:
         DATA_DIR.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(50))
-    return path.read_text()
+    return str(path.read_text())
 
 
 SECRET_KEY = env.str("SECRET_KEY", default="") or (_development_secret() if DEBUG else "")

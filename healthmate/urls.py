@@ -3,10 +3,18 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from healthmate import documentation, health
+from healthmate.common.routing import both
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("healthmate.accounts.urls")),
     path("", include("chat.urls")),
+    *both("health", health.HealthView.as_view(), name="health"),
+    *both("health/live", health.LiveView.as_view(), name="health-live"),
+    *both("openapi.json", documentation.SchemaView.as_view(), name="openapi"),
+    *both("docs", documentation.swagger, name="docs"),
+    *both("redoc", documentation.redoc, name="redoc"),
 ]
 
 handler400 = "healthmate.common.envelope.bad_request"

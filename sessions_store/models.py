@@ -4,6 +4,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+MAX_SESSION_TTL = 2_147_483_647  # seconds; what the column holds
+
 
 def default_session_ttl() -> int:
     """`DEFAULT_SESSION_TTL`, in seconds."""
@@ -13,13 +15,16 @@ def default_session_ttl() -> int:
 class ConversationState(models.Model):
     """Which assistant continues a device's conversation; expires by its own `session_ttl`."""
 
-    device_id = models.CharField(_("device"), max_length=160, primary_key=True)
+    # Not the primary key: that stands in the admin's addresses, and a device's id opens its conversation.
+    device_id = models.CharField(max_length=160, unique=True, editable=False)
+    device_hash = models.CharField(_("device"), max_length=12, db_index=True, editable=False)  # as in the logs
     active_agent = models.CharField(_("assistant"), max_length=50, null=True, blank=True)
     locked_at = models.DateTimeField(_("locked"), null=True, blank=True, db_index=True)
     session_ttl = models.PositiveIntegerField(_("lifetime in seconds"), default=default_session_ttl)
 
     class Meta:
         db_table = "conversation_states"
+        ordering = ("-locked_at",)
         verbose_name = _("device session")
         verbose_name_plural = _("device sessions")
 

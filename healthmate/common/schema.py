@@ -93,6 +93,12 @@ def header(name: str, description: str) -> OpenApiParameter:
     return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description)
 
 
+def add_security_schemes(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Postprocessing hook: declare both schemes, whichever endpoints there are."""
+    result.setdefault("components", {})["securitySchemes"] = dict(SECURITY_SCHEMES)
+    return result
+
+
 def _refusal(codes: list[ErrorCode]) -> OpenApiResponse:
     return OpenApiResponse(
         response=ErrorEnvelope,
