@@ -24,6 +24,8 @@ LINES_AT_ONCE = 1000
 BYTES_AT_ONCE = 16_000_000
 FIRST_TYPE = re.compile(rb'"resourceType"\s*:\s*"(\w+)"')
 UNKNOWN = "(unknown)"
+MAX_DEPTH = 200
+TOO_DEEP = "The JSON is nested too deeply."
 NO_RESOURCE = "(entry without resource)"
 
 
@@ -136,6 +138,9 @@ def loads(raw: bytes | msgspec.Raw) -> Any:
     data = bytes(raw)
     try:
         value = _any.decode(data)
+        # A depth takes as many brackets: few resources have to be measured.
+        if data.count(b"{") + data.count(b"[") > MAX_DEPTH:
+            _check_depth(value)
         return _clean(value) if b"\\u0000" in data else value
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _loads_leniently(data, error)
@@ -144,15 +149,30 @@ def loads(raw: bytes | msgspec.Raw) -> Any:
 def _loads_leniently(data: bytes, error: Exception) -> Any:
     """What the strict reader refuses and a person would still read: control characters, lone surrogates, NaN."""
     if isinstance(error, RecursionError):
-        raise BadInputError("The JSON is nested too deeply.") from error
+        raise BadInputError(TOO_DEEP) from error
     try:
-        return _clean(json.loads(data.decode(), strict=False, parse_constant=lambda name: name))
+        value = json.loads(data.decode(), strict=False, parse_constant=lambda name: name)
+        _check_depth(value)
+        return _clean(value)
     except UnicodeDecodeError as bad:
         raise BadInputError(f"The text is not UTF-8 (byte {bad.start}).") from bad
     except RecursionError as bad:
-        raise BadInputError("The JSON is nested too deeply.") from bad
+        raise BadInputError(TOO_DEEP) from bad
+    except BadInputError:
+        raise
     except ValueError as bad:
         raise BadInputError(f"The JSON is broken: {bad}.") from bad
+
+
+def _check_depth(value: Any) -> None:
+    """Raise BadInputError for JSON that the database or its driver could not take in."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        nested = (item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list))
+        level = [inner for items in nested for inner in items]
+        if not level:
+            return
+    raise BadInputError(TOO_DEEP)
 
 
 def _clean(value: Any) -> Any:

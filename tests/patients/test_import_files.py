@@ -169,6 +169,15 @@ def test_a_bad_entry_is_refused_alone(fhir_file, fhir_patient, entry, kind, reas
     assert ClinicalRecord.objects.get().resource_id == "c2"
 
 
+def test_a_resource_nested_too_deeply_is_refused_alone(fhir_bundle, fhir_patient):
+    deep = {}
+    for _ in range(150):
+        deep = {"extension": [deep]}
+    summary = import_path([fhir_bundle(fhir_patient(), {**CONDITION, **deep}, {**CONDITION, "id": "c2"})])
+    assert reasons(summary) == [(1, None, "Condition", "The JSON is nested too deeply.")]
+    assert ClinicalRecord.objects.get().resource_id == "c2"
+
+
 def test_importing_well_what_was_refused_empties_the_quarantine(fhir_bundle, fhir_patient, import_ok):
     import_path([fhir_bundle(fhir_patient(), {"resourceType": "Persona"})])
     assert QuarantinedResource.objects.count() == 1
