@@ -55,13 +55,25 @@ async def _event_data(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for chunk in chunks:
         rest += chunk
         if b"\r" in rest:
-            held = b"\r" if rest.endswith(b"\r") else b""
-            rest = rest.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
+            held = b"\r" if rest.endswith(b"\r") else b""  # its line feed may come in the next chunk
+            rest = _with_line_feeds(rest.removesuffix(b"\r")) + held
         *events, rest = rest.split(b"\n\n")
         for event in events:
-            data = b"\n".join(line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:"))
-            if data and data != b"[DONE]":
+            if data := _data_of(event):
                 yield data
+    for event in _with_line_feeds(rest).split(b"\n\n")[:-1]:
+        if data := _data_of(event):
+            yield data
+
+
+def _with_line_feeds(text: bytes) -> bytes:
+    return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _data_of(event: bytes) -> bytes:
+    """An event's data; nothing for comments and for the `[DONE]` that some servers end with."""
+    data = b"\n".join(line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:"))
+    return b"" if data == b"[DONE]" else data
 
 
 def _function_calls(items: Any) -> list[FunctionCall]:
