@@ -3,9 +3,19 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from healthmate.common import cleanup, health
+
 
 class ChatConfig(AppConfig):
     """Knows tools by their registry only, never the apps that offer them."""
 
     name = "chat"
     verbose_name = _("Conversations")
+
+    def ready(self) -> None:
+        """Register what `/health` asks and what `cleanup_sessions` cleans here."""
+        from chat.services import conversations, openai_service  # noqa: PLC0415 (models are not loaded before)
+
+        health.register("model", openai_service.probe, needed=False)
+        cleanup.register("runs of dead processes", conversations.close_lapsed_runs)
+        cleanup.register("idempotency keys", conversations.delete_old_idempotency_keys)

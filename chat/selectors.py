@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from chat.models import Assistant, Message, Run, Thread
 from chat.owners import Owner
-from healthmate.common import errors
+from healthmate.common import clock, errors
 from healthmate.common.errors import ApiError
 
 ThreadQuerySet = QuerySet[Thread]
@@ -37,6 +37,11 @@ def history(owner: Owner, thread_id: UUID) -> tuple[Thread, list[Message]]:
 def latest_message(owner: Owner, thread_id: UUID) -> Message | None:
     """The newest message of the owner's conversation."""
     return thread_of(owner, thread_id).messages.last()
+
+
+def lapsed(runs: RunQuerySet) -> RunQuerySet:
+    """Those among `runs` that are open although their process no longer renews their lease."""
+    return runs.filter(status__in=(Run.Status.QUEUED, Run.Status.IN_PROGRESS), lease_until__lt=clock.now())
 
 
 def run_with_answer(run_id: UUID) -> Run:

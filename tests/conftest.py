@@ -55,7 +55,7 @@ class LiveServer:
 
 
 @pytest.fixture(scope="session")
-def _live_server() -> Iterator[LiveServer]:
+def _live_server(django_db_setup: None) -> Iterator[LiveServer]:
     with LiveServer() as server:
         yield server
 

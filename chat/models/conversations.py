@@ -51,6 +51,9 @@ class Thread(models.Model):
         "chat.Assistant", on_delete=models.SET_NULL, null=True, blank=True, related_name="threads"
     )
     consent_asked_turn = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    conversation_id = models.CharField(
+        _("OpenAI conversation"), max_length=120, blank=True, editable=False, help_text=_("With OPENAI_CONVERSATIONS.")
+    )
     last_number = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now())
     updated_at = models.DateTimeField(_("updated"), auto_now=True)

@@ -16,6 +16,7 @@ from healthmate.common.errors import ApiError
 
 MAX_WAITING = 20  # messages of one thread that may wait for their turn
 LEASE = timedelta(seconds=45)
+KEEP_IDEMPOTENCY_KEYS = timedelta(hours=24)
 
 
 @transaction.atomic
@@ -70,14 +71,26 @@ def messages_of(*, thread_id: UUID) -> list[Message]:
     return list(Message.objects.filter(thread_id=thread_id))
 
 
-def interrupt_lapsed_runs(runs: "selectors.RunQuerySet") -> int:
+def interrupt_lapsed_runs(runs: selectors.RunQuerySet) -> int:
     """Close the runs among `runs` whose process is gone; returns how many."""
-    return runs.filter(status__in=(Run.Status.QUEUED, Run.Status.IN_PROGRESS), lease_until__lt=clock.now()).update(
+    return selectors.lapsed(runs).update(
         status=Run.Status.INTERRUPTED, error_code=errors.RUN_INTERRUPTED.code, finished_at=clock.now()
     )
 
 
-def _locked_thread(threads: "selectors.ThreadQuerySet", thread_id: UUID) -> Thread:
+def close_lapsed_runs(*, dry_run: bool = False) -> int:
+    """Close every run whose process is gone, or count them."""
+    runs = Run.objects.all()
+    return selectors.lapsed(runs).count() if dry_run else interrupt_lapsed_runs(runs)
+
+
+def delete_old_idempotency_keys(*, dry_run: bool = False) -> int:
+    """Delete keys that no client will repeat any more, or count them."""
+    old = IdempotencyKey.objects.filter(created_at__lt=clock.now() - KEEP_IDEMPOTENCY_KEYS)
+    return old.count() if dry_run else old.delete()[0]
+
+
+def _locked_thread(threads: selectors.ThreadQuerySet, thread_id: UUID) -> Thread:
     thread = threads.select_for_update(of=("self",)).filter(id=thread_id).first()
     if thread is None:
         raise ApiError(errors.THREAD_NOT_FOUND)

@@ -16,7 +16,7 @@ import openai
 from django.conf import settings
 from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
 from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import Context, OpenedState
+from purgatory.domain.model import OpenedState
 
 from chat.context import history_items
 from chat.models import Message
@@ -26,6 +26,7 @@ from chat.services.replay import Replay
 from chat.services.response_stream import read_response
 from chat.services.scripted_model import ScriptedTransport
 from healthmate.common.db import in_db
+from healthmate.common.health import Finding
 from healthmate.common.loop import per_loop
 
 logger = logging.getLogger(__name__)
@@ -133,6 +134,19 @@ class OpenAIService:
             async for event in events:
                 yield event if isinstance(event, TextDelta) else replace(event, scripted=True)
 
+    async def mirror_turn(self, conversation_id: str, question: str, answer: str) -> str:
+        """Append a turn to OpenAI's Conversation, made when the id is empty; returns its id. Raises ModelError."""
+        provider = _configured_provider()
+        if provider is None:
+            raise ModelError("no model server is configured to mirror to", retryable=False)
+        client = provider.client.with_options(max_retries=MAX_ATTEMPTS - 1)
+        items: list[Any] = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        with _translated():
+            if not conversation_id:
+                return (await client.conversations.create(items=items)).id
+            await client.conversations.items.create(conversation_id, items=items)
+        return conversation_id
+
     # --- Beside the conversation ----------------------------------------------------------------------
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -170,13 +184,13 @@ class OpenAIService:
         return answer.text
 
 
-async def model_server_state() -> str:
-    """`scripted` without a server, else its breaker's state: closed (in use), opened, half-opened."""
+async def probe() -> Finding:
+    """For `/health`: `scripted` without a server, else its breaker's state; asks the server nothing."""
     provider = _configured_provider()
     if provider is None:
-        return "scripted"
-    context: Context = (await provider.breaker()).context
-    return str(context.state)
+        return Finding(ok=True, details={"mode": "scripted"})
+    state = (await provider.breaker()).context.state
+    return Finding(ok=state == "closed", details={"mode": "server" if state == "closed" else "scripted"})
 
 
 # --- Attempts ---------------------------------------------------------------------------------------

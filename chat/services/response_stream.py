@@ -37,8 +37,8 @@ async def read_response(chunks: AsyncIterator[bytes]) -> AsyncGenerator[ModelEve
         if line.type in TEXT_DELTAS:
             if not isinstance(line.delta, str):
                 raise ModelError("a text delta has no text")
-            if line.delta:
-                yield TextDelta(line.delta)
+            if text := line.delta.replace("\x00", ""):  # PostgreSQL could not keep it
+                yield TextDelta(text)
         elif line.type == "response.output_item.done":
             calls += _function_calls([msgspec.json.decode(data).get("item")])
         elif line.type in {"response.completed", "response.incomplete"}:
@@ -79,13 +79,17 @@ def _data_of(event: bytes) -> bytes:
 def _function_calls(items: Any) -> list[FunctionCall]:
     return [
         FunctionCall(
-            call_id=str(item.get("call_id") or item.get("id") or ""),
-            name=str(item.get("name") or ""),
-            arguments=str(item.get("arguments") or ""),
+            call_id=_text(item.get("call_id") or item.get("id")),
+            name=_text(item.get("name")),
+            arguments=_text(item.get("arguments")),
         )
         for item in items or ()
         if isinstance(item, dict) and item.get("type") == "function_call"
     ]
+
+
+def _text(value: Any) -> str:
+    return str(value or "").replace("\x00", "")
 
 
 def _turn_done(response: Any, calls: list[FunctionCall]) -> TurnDone:
@@ -94,7 +98,7 @@ def _turn_done(response: Any, calls: list[FunctionCall]) -> TurnDone:
     usage = response.get("usage")
     return TurnDone(
         calls=tuple(calls or _function_calls(response.get("output"))),
-        model=str(response.get("model") or ""),
+        model=_text(response.get("model")),
         input_tokens=_count(usage, "input_tokens"),
         output_tokens=_count(usage, "output_tokens"),
         cut_short=response.get("status") == "incomplete",

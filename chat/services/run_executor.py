@@ -15,6 +15,7 @@ from chat.models import Run
 from chat.run_log import RunLog, current_run_log
 from chat.services import run_store
 from chat.services.conversations import LEASE
+from chat.services.mirror import mirror
 from chat.services.model_io import ModelError
 from chat.services.openai_service import OpenAIService
 from chat.services.run_store import ClaimedRun, RunEnding, ThreadBusyError
@@ -121,6 +122,7 @@ class RunExecutor:
             usage=Usage(turn.input_tokens, turn.output_tokens),
             flags=turn.flags,
         )
+        await mirror(self._service, thread_id=turn.claimed.thread_id, question=turn.claimed.question, answer=turn.text)
 
     async def _fail(self, turn: Turn, error: ErrorCode, *, status: Run.Status = Run.Status.FAILED) -> None:
         logger.warning("run %s %s: %s", turn.claimed.run_id, status, error.code)
