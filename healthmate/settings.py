@@ -133,6 +133,8 @@ DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=20)
 def _database() -> dict[str, Any]:
     """The server that the environment names (a URL, or seed 3's parts), else the embedded one."""
     if url := env.str("DATABASE_URL", default=""):
+        if not url.startswith(("postgres://", "postgresql://")):
+            raise ImproperlyConfigured("DATABASE_URL must be postgres://user:password@host:port/name.")
         parts = environ.Env.db_url_config(url)
     elif host := env.str("DB_HOST", default=""):
         parts = {
