@@ -91,6 +91,13 @@ def test_a_body_that_is_no_login_is_refused_with_a_sentence(http, body, message)
     assert response.json()["error"]["message"] == message
 
 
+def test_a_body_in_chunks_without_a_length_is_read(http, make_user):
+    make_user()
+    chunks = iter([b'{"email": "ana@clinic.example", ', f'"password": "{PASSWORD}"}}'.encode()])
+    response = http.post("/auth/login", content=chunks, headers={"Content-Type": "application/json"})
+    assert response.status_code == 200
+
+
 def test_a_stale_token_does_not_keep_anybody_from_logging_in(http, make_user):
     make_user()
     credentials = {"email": "ana@clinic.example", "password": PASSWORD}
