@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from chat.models import Assistant, Contact, Message, Run, Thread, ToolCall
 from chat.owners import actor_of
@@ -98,14 +99,35 @@ class RunInline(admin.TabularInline[Run, Thread]):
 class ThreadAdmin(ReadOnlyAdmin[Thread]):
     """A conversation as a transcript."""
 
-    list_display = ("id", "who", "patient", "identity_level", "assistant", "language", "last_number", "updated_at")
+    list_display = ("id", "raised", "who", "patient", "identity_level", "assistant", "last_number", "updated_at")
     list_select_related = ("contact", "patient", "assistant")
-    list_filter = ("identity_level", "assistant", "language", "updated_at")
+    list_filter = ("raised", "identity_level", "assistant", "language", "updated_at")
+    actions = ("mark_as_seen",)
     search_fields = ("id", "title", "patient__full_name", "contact__name", "contact__user__email", "messages__body")
     date_hierarchy = "updated_at"
-    fields = ("who", "patient", "identity_level", "assistant", "language", "created_at", "updated_at", "transcript")
+    fields = (
+        "who",
+        "raised",
+        "patient",
+        "identity_level",
+        "assistant",
+        "language",
+        "created_at",
+        "updated_at",
+        "transcript",
+    )
     readonly_fields = fields
     inlines = (RunInline,)
+
+    def has_attend_permission(self, request: HttpRequest) -> bool:
+        """Those who may change threads say that they have looked after one."""
+        return request.user.has_perm("chat.change_thread")
+
+    @admin.action(description=_("Mark as seen"), permissions=["attend"])
+    def mark_as_seen(self, request: HttpRequest, threads: QuerySet[Thread]) -> None:
+        """Somebody has looked after what was raised."""
+        count = threads.update(raised="")
+        self.message_user(request, ngettext("%d thread changed.", "%d threads changed.", count) % count)
 
     @admin.display(description=_("who"))
     def who(self, thread: Thread) -> str:

@@ -39,6 +39,12 @@ class Thread(models.Model):
         MATCHED = 1, _("document matched")
         VERIFIED = 2, _("verified")
 
+    class Raised(models.TextChoices):
+        """Why a person of the clinic should look."""
+
+        EMERGENCY = "emergency", _("emergency")
+        HANDOVER = "handover", _("hand-over")
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="threads", null=True, blank=True)
     title = models.CharField(_("title"), max_length=200, blank=True)
@@ -50,6 +56,7 @@ class Thread(models.Model):
     assistant = models.ForeignKey(
         "chat.Assistant", on_delete=models.SET_NULL, null=True, blank=True, related_name="threads"
     )
+    raised = models.CharField(_("raised to staff"), max_length=10, choices=Raised, blank=True)
     consent_asked_turn = models.PositiveIntegerField(null=True, blank=True, editable=False)
     conversation_id = models.CharField(
         _("OpenAI conversation"), max_length=120, blank=True, editable=False, help_text=_("With OPENAI_CONVERSATIONS.")

@@ -91,6 +91,9 @@ def close_run(*, run_id: UUID, ending: RunEnding) -> Message | None:
     run.input_tokens, run.output_tokens = ending.input_tokens, ending.output_tokens
     run.finished_at = clock.now()
     run.save()
+    raised = next((flag for flag in Thread.Raised.values if flag in ending.flags), "")
+    if raised:
+        Thread.objects.filter(id=run.thread_id).update(raised=raised)
     if not ending.text:
         return None
     return add_answer(thread_id=run.thread_id, text=ending.text, run=run, flags=ending.flags)

@@ -5,9 +5,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.utils.translation import gettext as _
-from django.utils.translation import override
-
 from chat.context import call_items
 from chat.events import StatusChanged, TokenDelta, ToolCalled, ToolFinished
 from chat.run_log import RunLog
@@ -126,9 +123,3 @@ class Turn:
         receipts = [outcome.result.receipt for outcome in self.outcomes if outcome.result.receipt]
         for receipt in receipts:
             await self.say(f"\n\n{receipt}" if self.text.strip() else receipt)
-
-
-def cut_off_note(language: str) -> str:
-    """What is put under an answer that could not be finished."""
-    with override(language):
-        return _("(The answer was interrupted here.)")
