@@ -28,7 +28,7 @@ $(VENV)/.dev: requirements.txt requirements-dev.txt constraints.txt | $(VENV)/bi
 run: setup
 	DEBUG=1 $(BIN)/python manage.py migrate --verbosity 0
 	DEBUG=1 $(BIN)/python manage.py seed_demo
-	DEBUG=1 exec $(BIN)/python manage.py runserver --noreload 127.0.0.1:$(PORT)
+	exec env DEBUG=1 $(BIN)/python manage.py runserver --noreload 127.0.0.1:$(PORT)
 
 test: setup-dev lint
 	$(BIN)/pytest
@@ -41,7 +41,7 @@ lint: setup-dev
 	$(BIN)/ruff check .
 	$(LINT_ENV) $(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(BIN)/python -W ignore -c "" && DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
+	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
 	SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(50))") ALLOWED_HOSTS=clinic.example \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 from django.contrib import admin
 from django.db.models import Count, Model, Prefetch, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -145,12 +146,12 @@ class ThreadAdmin(ReadOnlyAdmin[Thread]):
 def _bubble(message: Message) -> SafeString:
     tools = message.run.tool_calls.all() if message.run else ()
     notes = [f"{call.name} {'ok' if call.ok else call.code}" for call in tools] + list(message.flags)
-    speaker = _("assistant") if message.direction == Message.Direction.OUTGOING else _("person")
-    return format_html_join(
-        "",
-        '<div class="hm-message hm-{}"><b>{}</b> <small>{:%Y-%m-%d %H:%M:%S} {}</small>'
-        '<div style="white-space:pre-wrap;margin:.2em 0 1em">{}</div></div>',
-        ((message.direction, speaker, message.created_at, " · ".join(notes), message.body),),
+    return format_html(
+        '<div><b>{}</b> <small>{} {}</small><div style="white-space:pre-wrap;margin:.2em 0 1em">{}</div></div>',
+        _("assistant") if message.direction == Message.Direction.OUTGOING else _("person"),
+        timezone.localtime(message.created_at).strftime("%Y-%m-%d %H:%M:%S"),
+        " · ".join(notes),
+        message.body,
     )
 
 

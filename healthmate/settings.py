@@ -35,7 +35,7 @@ class Environment(environ.Env):  # type: ignore[misc]
 BOOLEANS = {"1", "true", "on", "ok", "y", "yes", "0", "false", "off", "n", "no"}
 
 env = Environment()
-env.read_env(BASE_DIR / ".env")
+env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
 
 # --- Where things are -----------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """What every test may ask for: a whole database, the server on a socket, the real data."""
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,16 @@ import httpx
 import pytest
 import uvicorn
 
+REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With REQUIRE_ALL=1, as in CI, nothing may be left out: a skipped test fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if REQUIRE_ALL and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture

@@ -1,13 +1,26 @@
-"""The product's settings for the suite: the same ones, with a key and no limits in the way."""
+"""The product's settings for the suite: its defaults, whatever the environment or a `.env` says.
+
+Where the data lives (`DATA_DIR`, `DATABASE_URL`) is the only thing that is taken from outside.
+"""
 
 import os
+import re
+from pathlib import Path
 
-os.environ.setdefault("SECRET_KEY", "a-key-for-tests-only-a-key-for-tests-only-a-key-for-tests")
-os.environ.setdefault("SECURE_SSL_REDIRECT", "off")
-for name in ("RATE_MESSAGES", "RATE_ADDRESS", "RATE_LOGIN"):
-    os.environ.setdefault(name, "off")
-for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+SETTINGS = Path(__file__).resolve().parent.parent / "healthmate" / "settings.py"
+FROM_OUTSIDE = {"DATA_DIR", "DATABASE_URL"}
+FOR_TESTS = {
+    "SECRET_KEY": "a-key-for-tests-only-a-key-for-tests-only-a-key-for-tests",
+    "SECURE_SSL_REDIRECT": "off",
+    "RATE_MESSAGES": "off",
+    "RATE_ADDRESS": "off",
+    "RATE_LOGIN": "off",
+}
+
+for name in set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', SETTINGS.read_text())) - FROM_OUTSIDE:
     os.environ.pop(name, None)
+os.environ["ENV_FILE"] = os.devnull
+os.environ.update(FOR_TESTS)
 
 from healthmate.settings import *  # noqa: E402, F403
 
