@@ -143,6 +143,12 @@ def block_slots(*, slot_ids: Iterable[int], blocked: bool) -> int:
     return slots.update(blocked=blocked)
 
 
+def release_expired(*, slot_id: int, besides: UUID | None = None) -> int:
+    """Close the expired hold in a slot, if there is one that is not `besides`; how many were closed."""
+    expired = Appointment.objects.filter(slot_id=slot_id, status=Status.PENDING, expires_at__lte=now())
+    return _close(expired.exclude(pk=besides) if besides else expired, because=EXPIRED)
+
+
 def new_reference() -> str:
     """A reference code that no appointment has, like HM-7K3Q9X."""
     while True:
@@ -167,7 +173,7 @@ def _lock_slot(slot_id: int, *, offered: bool = True) -> Slot:
 
 def _refuse_taken(slot: Slot, patient_id: int, *, error: ErrorCode = errors.SLOT_TAKEN) -> None:
     """Raise `error` if somebody else has a locked slot; an expired hold in it is closed on the way."""
-    _close(slot.appointments.filter(status=Status.PENDING, expires_at__lte=now()), because=EXPIRED)
+    release_expired(slot_id=slot.pk)
     if slot.appointments.filter(status__in=OPEN).exclude(patient_id=patient_id).exists():
         raise ApiError(error)
 
