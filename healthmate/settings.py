@@ -235,6 +235,7 @@ CHAT_TOOLS = env.list(
         "patients.tools.find_slots",
         "patients.tools.propose_appointment",
         "patients.tools.confirm_appointment",
+        "patients.tools.move_appointment",
         "patients.tools.list_appointments",
         "patients.tools.cancel_appointment",
     ],

@@ -9,7 +9,7 @@ from chat import selectors
 from chat.events import AnyRunEvent, RunFailed
 from chat.models import Message, Run, Thread
 from chat.owners import Owner
-from chat.run_log import UnknownRunError, current_run_log
+from chat.run_log import UnknownRunError, current_run_log, follow
 from chat.services import conversations
 from chat.services.model_io import FunctionCall
 from chat.services.run_executor import current_executor
@@ -79,9 +79,11 @@ class ChatService:
             for position, call in enumerate(calls, start=first_position)
         ]
 
-    def subscribe(self, run_id: UUID, *, after: int = 0) -> AsyncIterator[AnyRunEvent]:
+    async def subscribe(self, run_id: UUID, *, after: int = 0) -> AsyncIterator[AnyRunEvent]:
         """The run's events after number `after`, to its end. Raises UnknownRunError."""
-        return current_run_log().subscribe(str(run_id), after=after)
+        feed = await current_run_log().feed(str(run_id))
+        async for event in follow(feed, after=after):
+            yield event
 
     async def get_latest_message(self, *, owner: Owner, thread_id: UUID) -> Message | None:
         """The newest message of the owner's conversation. Raises ApiError THREAD_NOT_FOUND."""

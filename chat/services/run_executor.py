@@ -73,19 +73,35 @@ class RunExecutor:
     async def _ticket(self, run: Run, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])
-        claimed = await self._claim(run.thread_id)
-        if claimed is None:  # closed meanwhile, its lease having lapsed: nobody else will tell its readers
-            await self._log.append(_interrupted(str(run.id), seq=1))
+        try:
+            claimed = await self._claim(run.thread_id)
+        except Exception:  # nothing has begun, and the run's readers must be told all the same
+            logger.exception("run %s could not begin", run.id)
+            await self._give_up(run, errors.PROCESSING_ERROR)
             return
+        if claimed is None:  # closed meanwhile, its lease having lapsed: nobody else will tell its readers
+            await self._give_up(run, errors.RUN_INTERRUPTED)
+            return
+        await self._own(claimed)
+
+    async def _own(self, claimed: ClaimedRun) -> None:
         self._log.open(str(claimed.run_id))
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - for the type checker
         self._turns[claimed.run_id] = task
+        turn = Turn(claimed, self._service, self._log)
         try:
-            await self._execute(claimed)
+            await self._execute(turn)
         finally:
             del self._turns[claimed.run_id]
             self._stopped.discard(claimed.run_id)
+            if not turn.is_over:  # the database refused the ending: its lease will close the run
+                await turn.emit(RunFailed, **_failure(errors.PROCESSING_ERROR, text=turn.text, flags=turn.flags))
+
+    async def _give_up(self, run: Run, error: ErrorCode) -> None:
+        await self._log.append(RunFailed(run_id=str(run.id), seq=1, **_failure(error)))
+        ending = RunEnding(status=Run.Status.FAILED, error=error)
+        await in_db(run_store.close_run, run_id=run.id, ending=ending)
 
     async def _claim(self, thread_id: UUID) -> ClaimedRun | None:
         while True:
@@ -94,9 +110,8 @@ class RunExecutor:
             except ThreadBusyError:  # answered by another process: its end, or its lease's, frees the thread
                 await asyncio.sleep(BUSY_SECONDS)
 
-    async def _execute(self, claimed: ClaimedRun) -> None:
-        turn = Turn(claimed, self._service, self._log)
-        await turn.emit(RunStarted, thread_id=str(claimed.thread_id))
+    async def _execute(self, turn: Turn) -> None:
+        await turn.emit(RunStarted, thread_id=str(turn.claimed.thread_id))
         try:
             async with asyncio.timeout(settings.TOTAL_REQUEST_TIMEOUT):
                 await turn.answer()
@@ -108,7 +123,7 @@ class RunExecutor:
         except ModelError as error:
             await self._fail(turn, error.error)
         except Exception:  # whatever else went wrong, the run must end and its reader be told
-            logger.exception("run %s failed", claimed.run_id)
+            logger.exception("run %s failed", turn.claimed.run_id)
             await self._fail(turn, errors.PROCESSING_ERROR)
         else:
             await self._complete(turn)
@@ -128,15 +143,8 @@ class RunExecutor:
         logger.warning("run %s %s: %s", turn.claimed.run_id, status, error.code)
         message = await self._close(turn, status, error)
         with override(turn.claimed.language):
-            await turn.emit(
-                RunFailed,
-                code=error.code,
-                message=str(error.message),
-                retryable=True,
-                message_id=message,
-                text=turn.text,
-                flags=turn.flags,
-            )
+            failure = _failure(error, message_id=message, text=turn.text, flags=turn.flags)
+            await turn.emit(RunFailed, **failure)
 
     async def _close_cancelled(self, turn: Turn) -> None:
         """Stopped by somebody, or the process is going down."""
@@ -163,9 +171,8 @@ class RunExecutor:
         return str(message.id) if message else None
 
 
-def _interrupted(run_id: str, *, seq: int) -> RunFailed:
-    error = errors.RUN_INTERRUPTED
-    return RunFailed(run_id=run_id, seq=seq, code=error.code, message=str(error.message), retryable=True)
+def _failure(error: ErrorCode, **fields: Any) -> dict[str, Any]:
+    return {"code": error.code, "message": str(error.message), "retryable": True, **fields}
 
 
 def _own_task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

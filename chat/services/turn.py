@@ -7,7 +7,7 @@ from typing import Any
 
 from chat.context import call_items
 from chat.events import StatusChanged, TokenDelta, ToolCalled, ToolFinished
-from chat.run_log import RunLog
+from chat.run_log import TERMINAL, RunLog
 from chat.safety.red_flags import emergency_answer
 from chat.safety.truth import TruthGate
 from chat.services.model_io import ModelError, ModelRequest, TextDelta, TurnDone
@@ -28,6 +28,7 @@ class Turn:
     service: OpenAIService
     log: RunLog
     seq: int = 0
+    is_over: bool = False
     text: str = ""
     model: str = ""
     input_tokens: int = 0
@@ -39,6 +40,7 @@ class Turn:
         """Append the run's next event to its log."""
         self.seq += 1
         await self.log.append(event(run_id=str(self.claimed.run_id), seq=self.seq, **fields))
+        self.is_over = issubclass(event, TERMINAL)
 
     async def say(self, text: str) -> None:
         """Show a piece of the answer."""

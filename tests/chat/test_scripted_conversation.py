@@ -171,3 +171,28 @@ def test_an_emergency_is_answered_before_any_model(make_talk: Callable[..., Talk
     assert answer["flags"] == ["emergency"]
     assert "123" in answer["content"]
     assert answer["tool_calls"] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "wish", "move", "yes"),
+    [
+        ("es", "quiero una cita de medicina general", "necesito cambiar mi cita", "sí"),
+        ("en", "I want a general medicine appointment", "I need to reschedule my appointment", "yes"),
+    ],
+)
+def test_move(make_talk: Callable[..., Talk], clinic: Patient, language: str, wish: str, move: str, yes: str) -> None:
+    talk = make_talk(language)
+    talk.say(wish)
+    talk.say(SAMPLE[language])
+    talk.say("1")
+    talk.say(yes)
+    before = Appointment.objects.get(patient=clinic)
+
+    offered = talk.say(move)
+    moved = talk.say("2")
+
+    after = Appointment.objects.get(patient=clinic)
+    assert tools(offered) == [("list_appointments", True), ("find_slots", True)]
+    assert tools(moved) == [("move_appointment", True)]
+    assert (after.status, after.reference) == ("booked", before.reference)
+    assert after.slot_id != before.slot_id

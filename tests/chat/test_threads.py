@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chat.models import Contact, Message, Run, Thread
+from chat.models import Assistant, Contact, Message, Run, Thread
 from chat.services.conversations import MAX_WAITING
 from healthmate.common.devices import short_hash
 from tests.chat.conftest import Talk
@@ -236,3 +236,15 @@ def test_the_log_names_devices_by_a_hash_and_holds_no_text(
     assert "private words" not in caplog.text
     assert device not in caplog.text
     assert short_hash(device) != device
+
+
+def test_a_run_that_cannot_begin_ends_and_says_so(make_talk: Callable[..., Talk]) -> None:
+    talk = make_talk("en")
+    Assistant.objects.update(active=False)
+
+    response = talk.post("hello")
+
+    run = Run.objects.get()
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "PROCESSING_ERROR")
+    assert response.json()["error"]["details"]["stored_message_id"] == str(run.message_id)
+    assert (run.status, run.error_code) == ("failed", "PROCESSING_ERROR")
