@@ -25,11 +25,22 @@ class RunFeed:
         self.over = False
         self._frames: dict[Encode, list[bytes]] = {}
         self._waiting: list[asyncio.Future[None]] = []
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Call `wake` at every event from now on: for readers that also wait for something else."""
+        self._listeners.append(wake)
+
+    def unlisten(self, wake: Callable[[], None]) -> None:
+        """Call it no more."""
+        self._listeners.remove(wake)
 
     def add(self, event: AnyRunEvent) -> None:
         """Take the next event and wake whoever waits."""
         self.events.append(event)
         self.over = isinstance(event, TERMINAL)
+        for wake in self._listeners:
+            wake()
         waiting, self._waiting = self._waiting, []
         for reader in waiting:
             if not reader.done():
