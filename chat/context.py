@@ -39,12 +39,13 @@ def history_items(
 
     Without them the model would not know next time which slots it offered.
     """
+    messages = list(messages)
     pending = dict(tool_calls or {})
     items: list[InputItem] = []
     for message in messages:
         if message.direction == Message.Direction.OUTGOING:
             items += _tool_items(pending.pop(message.turn, ()))
-        items.append({"role": message.role, "content": message.body})
+        items.append({"role": message.role, "content": _content(message)})
         if message.direction == Message.Direction.INCOMING and not _is_answered(message, messages):
             items += _tool_items(pending.pop(message.turn, ()))
     return items
@@ -56,6 +57,14 @@ def call_items(call_id: str, name: str, arguments: str, output: object) -> list[
         {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments},
         {"type": "function_call_output", "call_id": call_id, "output": msgspec.json.encode(output).decode()},
     ]
+
+
+def _content(message: Message) -> str | list[dict[str, str]]:
+    """Text, or text with images by their address: the model's server fetches them, never ours."""
+    if not message.media_urls:
+        return message.text
+    images = [{"type": "input_image", "image_url": url, "detail": "auto"} for url in message.media_urls]
+    return [{"type": "input_text", "text": message.text or " "}, *images]
 
 
 def _tool_items(calls: Iterable[ToolCall]) -> list[InputItem]:

@@ -11,6 +11,7 @@ _VOCABULARY = load("language")
 _WORDS = {language: frozenset(_VOCABULARY["words"][language].split()) for language in LANGUAGES}
 _YES = re.compile(rf"^{any_of(_VOCABULARY['answers']['yes'])}\b")
 _NO = re.compile(rf"^{any_of(_VOCABULARY['answers']['no'])}\b")
+_NOT_ME = re.compile(rf"\b{any_of(_VOCABULARY['answers']['not_me'])}\b")
 _BUT = re.compile(rf"\b{any_of(_VOCABULARY['answers']['but'])}\b")
 
 
@@ -33,6 +34,11 @@ def says_yes(text: str) -> bool:
 def says_no(text: str) -> bool:
     """Whether the message declines."""
     return bool(_NO.match(_plain(text)))
+
+
+def says_not_me(text: str) -> bool:
+    """Whether somebody else has taken the device and says so."""
+    return bool(_NOT_ME.search(fold(text)))
 
 
 def _plain(text: str) -> str:

@@ -20,6 +20,11 @@ class Owner:
         return f"chat_user:{self.user_id}" if self.user_id else f"chat_{self.device_id}"
 
     @property
+    def lock_key(self) -> str:
+        """What the session lock is kept under (seed 5)."""
+        return self.phone_number.removeprefix("chat_")
+
+    @property
     def actor(self) -> str:
         """A name for logs, limits and access events that gives no access."""
         return str(self.user_id) if self.user_id else short_hash(self.device_id or "")

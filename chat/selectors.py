@@ -1,8 +1,9 @@
 """Reads, always within what the owner may see."""
 
+from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from chat.models import Assistant, Message, Run, Thread
 from chat.owners import Owner
@@ -31,12 +32,29 @@ def thread_of(owner: Owner, thread_id: UUID) -> Thread:
 def history(owner: Owner, thread_id: UUID) -> tuple[Thread, list[Message]]:
     """A conversation of the owner's with all its messages, each answer after its question."""
     thread = thread_of(owner, thread_id)
-    return thread, list(thread.messages.all())
+    return thread, list(thread.messages.filter(superseded=False))
 
 
 def latest_message(owner: Owner, thread_id: UUID) -> Message | None:
     """The newest message of the owner's conversation."""
     return thread_of(owner, thread_id).messages.last()
+
+
+def running(owner: Owner, thread_id: UUID) -> Run | None:
+    """The run in progress of the owner's conversation, if there is one. Raises ApiError THREAD_NOT_FOUND."""
+    return thread_of(owner, thread_id).runs.filter(status=Run.Status.IN_PROGRESS).first()
+
+
+def last_run(owner: Owner, thread_id: UUID) -> Run | None:
+    """The newest run of the owner's conversation. Raises ApiError THREAD_NOT_FOUND."""
+    return thread_of(owner, thread_id).runs.order_by("-message__number", "-created_at").first()
+
+
+def run_to_watch(owner: Owner, *, finished_after: datetime) -> Run | None:
+    """The website run that an EventSource of the owner should show: the oldest that it has not seen to its end."""
+    unseen = Run.objects.filter(thread__in=threads_of(owner), thread__kind=Thread.Kind.WEBSITE, seen_at__isnull=True)
+    recent = Q(finished_at__isnull=True) | Q(finished_at__gte=finished_after)
+    return unseen.filter(recent).order_by("created_at").first()
 
 
 def lapsed(runs: RunQuerySet) -> RunQuerySet:

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from chat.owners import Owner
 from chat.serializers import HistoryOut, MessageIn, RunOut, ThreadCreated
 from chat.services.chat_service import ChatService
+from chat.services.conversations import Incoming
 from healthmate.common import devices, errors
 from healthmate.common.errors import ApiError
 from healthmate.common.schema import (
@@ -146,8 +147,7 @@ class UpdateThreadView(ConversationView):
         run = await service.send(
             owner=self.owner(request),
             thread_id=parse_thread_id(thread_id),
-            content=body["message"],
-            idempotency_key=idempotency_key(request),
+            incoming=Incoming(content=body["message"], idempotency_key=idempotency_key(request)),
         )
         return Response(RunOut(asdict(await service.process_message(run))).data)
 

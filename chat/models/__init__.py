@@ -1,7 +1,7 @@
 """Conversations, named after OpenAI's terms."""
 
 from chat.models.assistants import Assistant
-from chat.models.conversations import Contact, Message, Thread
+from chat.models.conversations import Contact, Message, MessageFeedback, Thread
 from chat.models.runs import IdempotencyKey, Run, ToolCall
 
-__all__ = ["Assistant", "Contact", "IdempotencyKey", "Message", "Run", "Thread", "ToolCall"]
+__all__ = ["Assistant", "Contact", "IdempotencyKey", "Message", "MessageFeedback", "Run", "Thread", "ToolCall"]

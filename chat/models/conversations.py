@@ -45,7 +45,15 @@ class Thread(models.Model):
         EMERGENCY = "emergency", _("emergency")
         HANDOVER = "handover", _("hand-over")
 
+    class Kind(models.TextChoices):
+        """Which family of addresses it was started through."""
+
+        THREAD = "thread", _("thread")  # seed 1
+        SESSION = "session", _("session")  # seed 4
+        WEBSITE = "website", _("website")  # seed 5
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.THREAD)
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="threads", null=True, blank=True)
     title = models.CharField(_("title"), max_length=200, blank=True)
     language = models.CharField(_("language"), max_length=5, default="es")
@@ -90,7 +98,9 @@ class Message(models.Model):
     turn = models.PositiveIntegerField(editable=False)
     direction = models.CharField(_("direction"), max_length=20, choices=Direction)
     body = models.TextField(_("text"), blank=True)
-    media_url = models.TextField(_("media"), null=True, blank=True)
+    media_url = models.TextField(_("media"), null=True, blank=True, help_text=_("One address on each line."))
+    transcript = models.TextField(_("transcript"), blank=True, help_text=_("What was said in the recordings."))
+    superseded = models.BooleanField(_("superseded"), default=False, help_text=_("Another answer took its place."))
     run = models.ForeignKey("chat.Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="answers")
     flags = models.JSONField(_("flags"), default=list, blank=True)
     created_at = models.DateTimeField(_("sent"), db_default=Now())
@@ -109,6 +119,38 @@ class Message(models.Model):
         return f"{self.direction} {self.number}"
 
     @property
+    def text(self) -> str:
+        """All that was said: written, then spoken."""
+        return "\n\n".join(part for part in (self.body, self.transcript) if part)
+
+    @property
+    def media_urls(self) -> list[str]:
+        """The addresses of what came with it."""
+        return (self.media_url or "").split()
+
+    @property
     def role(self) -> str:
         """OpenAI's name for who said it."""
         return "user" if self.direction == self.Direction.INCOMING else "assistant"
+
+
+class MessageFeedback(models.Model):
+    """What the person thought of an answer."""
+
+    class Rating(models.TextChoices):
+        """A thumb."""
+
+        UP = "up", _("up")
+        DOWN = "down", _("down")
+
+    message = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="feedback")
+    rating = models.CharField(_("rating"), max_length=4, choices=Rating)
+    comment = models.TextField(_("comment"), blank=True)
+    created_at = models.DateTimeField(_("given"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("feedback")
+        verbose_name_plural = _("feedback")
+
+    def __str__(self) -> str:
+        return self.rating

@@ -39,6 +39,7 @@ class Run(models.Model):
     created_at = models.DateTimeField(_("created"), db_default=Now())
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True, editable=False)  # by an EventSource, to its end
 
     class Meta:
         ordering = ("-created_at",)

@@ -1,17 +1,18 @@
 """The one path of a message, whatever the channel (design, section 2; names of seed 1)."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from chat import selectors
-from chat.events import AnyRunEvent, RunFailed
 from chat.models import Message, Run, Thread
 from chat.owners import Owner
-from chat.run_log import UnknownRunError, current_run_log, follow
+from chat.run_log import RunFeed, follow
 from chat.services import conversations
+from chat.services.conversations import Incoming
 from chat.services.model_io import FunctionCall
+from chat.services.recovery import open_feed
 from chat.services.run_executor import current_executor
 from chat.services.tool_runner import ToolOutcome, run_tool
 from healthmate.common import errors
@@ -34,41 +35,49 @@ class RunOutcome:
 class ChatService:
     """Conversations for every channel: views and consumers decode, call this, and encode."""
 
-    async def create_thread(self, *, owner: Owner, language: str = "es", title: str = "") -> Thread:
+    async def create_thread(
+        self, *, owner: Owner, language: str = "es", title: str = "", kind: Thread.Kind = Thread.Kind.THREAD
+    ) -> Thread:
         """Start a conversation of the owner's."""
-        return await in_db(conversations.create_thread, owner=owner, language=language, title=title)
+        return await in_db(conversations.create_thread, owner=owner, language=language, title=title, kind=kind)
 
-    async def add_message(
-        self, *, owner: Owner, thread_id: UUID, content: str, idempotency_key: str | None = None
-    ) -> Run:
-        """Store what a person said, before anything else, and queue its answer.
+    async def add_message(self, *, owner: Owner, thread_id: UUID | None, incoming: Incoming) -> tuple[Run, bool]:
+        """Store what a person said, before anything else, and queue its answer; False for a repeated key.
 
-        Raises ApiError THREAD_NOT_FOUND, RUN_ACTIVE, IDEMPOTENCY_KEY_REUSED.
+        Without a thread it goes to the owner's conversation on the website. Raises ApiError THREAD_NOT_FOUND,
+        RUN_ACTIVE, IDEMPOTENCY_KEY_REUSED.
         """
-        return await in_db(
-            conversations.accept_message,
-            owner=owner,
-            thread_id=thread_id,
-            content=content,
-            idempotency_key=idempotency_key,
-        )
+        return await in_db(conversations.accept_message, owner=owner, thread_id=thread_id, incoming=incoming)
 
-    async def send(self, *, owner: Owner, thread_id: UUID, content: str, idempotency_key: str | None = None) -> Run:
+    async def send(self, *, owner: Owner, thread_id: UUID | None, incoming: Incoming) -> Run:
         """Store the message and start its run, which goes on whoever listens."""
-        run = await self.add_message(owner=owner, thread_id=thread_id, content=content, idempotency_key=idempotency_key)
-        if run.status == Run.Status.QUEUED:
+        run, is_new = await self.add_message(owner=owner, thread_id=thread_id, incoming=incoming)
+        if is_new:
             current_executor().start(run)
+        return run
+
+    async def regenerate(self, *, owner: Owner, thread_id: UUID) -> Run:
+        """Answer the newest message again. Raises ApiError THREAD_NOT_FOUND, NOTHING_TO_REGENERATE, RUN_ACTIVE."""
+        run = await in_db(conversations.accept_regeneration, owner=owner, thread_id=thread_id)
+        current_executor().start(run)
+        return run
+
+    async def stop(self, *, owner: Owner, thread_id: UUID) -> Run | None:
+        """End the run in progress and keep what it has written; None when there is none."""
+        run = await in_db(selectors.running, owner, thread_id)
+        if run is not None:
+            current_executor().stop(run.id)
         return run
 
     async def process_message(self, run: Run) -> RunOutcome:
         """Wait for a run's end. Raises ApiError with the run's error when it ended without its answer."""
-        try:
-            async for event in self.subscribe(run.id):
-                if isinstance(event, RunFailed):
-                    break
-        except UnknownRunError:
-            pass  # over long since, or another process's: the database knows
+        async for _ in follow(await self.feed(run.id)):
+            pass
         return _outcome(await in_db(selectors.run_with_answer, run.id))
+
+    async def feed(self, run_id: UUID) -> RunFeed:
+        """The run's events from the first, to its end."""
+        return await open_feed(run_id)
 
     async def handle_run(
         self, run: Run, calls: Sequence[FunctionCall], *, offered: frozenset[str], first_position: int = 0
@@ -78,12 +87,6 @@ class ChatService:
             await in_db(run_tool, run_id=run.id, position=position, call=call, offered=offered)
             for position, call in enumerate(calls, start=first_position)
         ]
-
-    async def subscribe(self, run_id: UUID, *, after: int = 0) -> AsyncIterator[AnyRunEvent]:
-        """The run's events after number `after`, to its end. Raises UnknownRunError."""
-        feed = await current_run_log().feed(str(run_id))
-        async for event in follow(feed, after=after):
-            yield event
 
     async def get_latest_message(self, *, owner: Owner, thread_id: UUID) -> Message | None:
         """The newest message of the owner's conversation. Raises ApiError THREAD_NOT_FOUND."""
@@ -109,13 +112,7 @@ def _outcome(run: Run) -> RunOutcome:
     )
     if run.status in {Run.Status.COMPLETED, Run.Status.CANCELLED}:
         return outcome
-    raise ApiError(_ERRORS.get(run.error_code, errors.PROCESSING_ERROR), details=_details(run, outcome))
-
-
-_ERRORS = {
-    error.code: error
-    for error in (errors.LLM_ERROR, errors.LLM_TIMEOUT, errors.REQUEST_TIMEOUT, errors.RUN_INTERRUPTED)
-}
+    raise ApiError(errors.BY_CODE.get(run.error_code, errors.PROCESSING_ERROR), details=_details(run, outcome))
 
 
 def _details(run: Run, outcome: RunOutcome) -> dict[str, Any]:

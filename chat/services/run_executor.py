@@ -1,9 +1,7 @@
 """Runs as owned tasks: started by a request, independent of it, one at a time per thread."""
 
 import asyncio
-import contextvars
 import logging
-from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID
 
@@ -12,22 +10,21 @@ from django.utils.translation import override
 
 from chat.events import RunCancelled, RunCompleted, RunFailed, RunStarted, Usage
 from chat.models import Run
-from chat.run_log import RunLog, current_run_log
+from chat.run_log import RunLog, current_run_log, follow
 from chat.services import run_store
 from chat.services.conversations import LEASE
 from chat.services.mirror import mirror
 from chat.services.model_io import ModelError
 from chat.services.openai_service import OpenAIService
+from chat.services.recovery import open_feed
 from chat.services.run_store import ClaimedRun, RunEnding, ThreadBusyError
 from chat.services.turn import Turn
 from healthmate.common import errors
 from healthmate.common.db import in_db
 from healthmate.common.errors import ErrorCode
-from healthmate.common.loop import per_loop
+from healthmate.common.loop import own_task, per_loop
 
 logger = logging.getLogger(__name__)
-
-BUSY_SECONDS = 2.0
 
 
 class RunExecutor:
@@ -45,11 +42,11 @@ class RunExecutor:
         """Answer `run`'s thread once more, after whatever waits there already."""
         self._log.open(str(run.id))
         thread_id = run.thread_id
-        task = _own_task(self._ticket(run, self._last.get(thread_id)))
+        task = own_task(self._ticket(run, self._last.get(thread_id)))
         self._last[thread_id] = task
         task.add_done_callback(lambda done: self._forget(thread_id, done))
         if self._leases is None or self._leases.done():
-            self._leases = _own_task(self._renew_leases())
+            self._leases = own_task(self._renew_leases())
 
     def stop(self, run_id: UUID) -> bool:
         """Stop a run of this process; True when it was running here."""
@@ -107,8 +104,9 @@ class RunExecutor:
         while True:
             try:
                 return await in_db(run_store.claim_next_run, thread_id=thread_id)
-            except ThreadBusyError:  # answered by another process: its end, or its lease's, frees the thread
-                await asyncio.sleep(BUSY_SECONDS)
+            except ThreadBusyError as busy:  # answered by another process
+                async for _ in follow(await open_feed(busy.run_id)):
+                    pass
 
     async def _execute(self, turn: Turn) -> None:
         await turn.emit(RunStarted, thread_id=str(turn.claimed.thread_id))
@@ -173,11 +171,6 @@ class RunExecutor:
 
 def _failure(error: ErrorCode, **fields: Any) -> dict[str, Any]:
     return {"code": error.code, "message": str(error.message), "retryable": True, **fields}
-
-
-def _own_task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """A task in a context of its own: nothing of the request that started it reaches into the run."""
-    return asyncio.get_running_loop().create_task(work, context=contextvars.Context())
 
 
 @per_loop

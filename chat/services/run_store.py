@@ -9,12 +9,11 @@ from django.db import transaction
 
 from chat import intents, selectors
 from chat.context import history_items, instructions_for
-from chat.models import Assistant, Contact, Message, Run, Thread, ToolCall
-from chat.services.conversations import LEASE, add_answer, interrupt_lapsed_runs
+from chat.models import Assistant, Message, Run, Thread, ToolCall
+from chat.services.conversations import LEASE, add_answer, interrupt_lapsed_runs, keep_session, session_lock
 from chat.services.model_io import InputItem
 from healthmate.common import clock
 from healthmate.common.errors import ErrorCode
-from sessions_store import services as sessions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +43,11 @@ class RunEnding:
 
 
 class ThreadBusyError(Exception):
-    """Another process is answering this thread."""
+    """Another process is answering this thread, with this run."""
+
+    def __init__(self, run_id: UUID) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
 
 
 @transaction.atomic
@@ -53,12 +56,12 @@ def claim_next_run(*, thread_id: UUID) -> ClaimedRun | None:
     thread = Thread.objects.select_related("contact").select_for_update(of=("self",)).get(id=thread_id)
     runs = Run.objects.filter(thread=thread)
     interrupt_lapsed_runs(runs)
-    if runs.filter(status=Run.Status.IN_PROGRESS).exists():
-        raise ThreadBusyError
+    if busy := runs.filter(status=Run.Status.IN_PROGRESS).first():
+        raise ThreadBusyError(busy.id)
     run = runs.filter(status=Run.Status.QUEUED).select_related("message").order_by("message__number").first()
     if run is None:
         return None
-    assistant = _pick_assistant(thread, run.message.body)
+    assistant = _pick_assistant(thread, run.message.text)
     run.assistant, run.status, run.started_at = assistant, Run.Status.IN_PROGRESS, clock.now()
     run.lease_until = clock.now() + LEASE
     run.save(update_fields=["assistant", "status", "started_at", "lease_until"])
@@ -69,7 +72,7 @@ def claim_next_run(*, thread_id: UUID) -> ClaimedRun | None:
         run_id=run.id,
         thread_id=thread.id,
         language=thread.language,
-        question=run.message.body,
+        question=run.message.text,
         assistant=assistant,
         instructions=instructions_for(assistant, thread),
         items=_history(thread, run.message.turn),
@@ -108,26 +111,25 @@ def renew_leases(*, thread_ids: Iterable[UUID]) -> None:
 
 def _pick_assistant(thread: Thread, text: str) -> Assistant:
     """The session lock's assistant goes on, unless the message plainly wants another (seed 5)."""
-    device = _lock_key(thread.contact)
-    intent = intents.detect_intent(text)
-    slug = intent or sessions.get_session_lock(device) or intents.GENERAL
+    key = thread.contact.phone_number.removeprefix("chat_") if thread.contact else "system"
+    slug = intents.detect_intent(text) or session_lock(key) or intents.GENERAL
     assistant = selectors.assistant_for(slug) or selectors.assistant_for(intents.GENERAL)
     if assistant is None:
         raise Assistant.DoesNotExist("no active assistant serves patients: activate one in the admin")
-    sessions.set_session_lock(device, assistant.slug)
+    keep_session(key, assistant.slug)
     return assistant
 
 
-def _lock_key(contact: Contact | None) -> str:
-    return contact.phone_number.removeprefix("chat_") if contact else "system"
-
-
 def _history(thread: Thread, turn: int) -> list[InputItem]:
-    newest = thread.messages.filter(turn__lte=turn).order_by("-turn", "-number")[: settings.HISTORY_MESSAGES]
+    newest = (
+        thread.messages.filter(turn__lte=turn, superseded=False)
+        .exclude(turn=turn, direction="outgoing")
+        .order_by("-turn", "-number")[: settings.HISTORY_MESSAGES]
+    )
     messages = list(reversed(newest))
     calls: dict[int, list[ToolCall]] = {}
     turns = {message.turn for message in messages}
-    for call in ToolCall.objects.filter(run__thread=thread, run__message__turn__in=turns).select_related(
+    for call in ToolCall.objects.filter(run__thread=thread, run__message__turn__in=turns - {turn}).select_related(
         "run__message"
     ):
         calls.setdefault(call.run.message.turn, []).append(call)

@@ -119,7 +119,7 @@ def _context(run: Run) -> ToolContext:
 def _consent(run: Run) -> str | None:
     """The person's words, when this message answers the question for consent with a yes."""
     asked = run.thread.consent_asked_turn
-    if asked is None or run.message.number <= asked or not says_yes(run.message.body):
+    if asked is None or run.message.number <= asked or not says_yes(run.message.text):
         return None
     between = Message.objects.filter(
         thread=run.thread,

@@ -56,8 +56,12 @@ INVALID_TOKEN = ErrorCode("INVALID_TOKEN", 401, _("The token is invalid or has e
 FORBIDDEN = ErrorCode("FORBIDDEN", 403, _("You do not have permission to do this."))
 NOT_FOUND = ErrorCode("NOT_FOUND", 404, _("There is nothing here under that address."))
 THREAD_NOT_FOUND = ErrorCode("THREAD_NOT_FOUND", 404, _("This conversation does not exist or is not yours."))
+MESSAGE_NOT_FOUND = ErrorCode("MESSAGE_NOT_FOUND", 404, _("There is no such answer in this conversation."))
 METHOD_NOT_ALLOWED = ErrorCode("METHOD_NOT_ALLOWED", 405, _("This address does not take that method."))
 NOT_ACCEPTABLE = ErrorCode("NOT_ACCEPTABLE", 406, _("Answers here are JSON; adjust the Accept header."))
+NOTHING_TO_REGENERATE = ErrorCode(
+    "NOTHING_TO_REGENERATE", 409, _("There is no message here to answer again; send one first.")
+)
 RUN_ACTIVE = ErrorCode("RUN_ACTIVE", 409, _("Too many messages are waiting here; wait for an answer first."))
 IDEMPOTENCY_KEY_REUSED = ErrorCode(
     "IDEMPOTENCY_KEY_REUSED", 409, _("This Idempotency-Key was used before with another message.")
@@ -83,3 +87,5 @@ RUN_INTERRUPTED = ErrorCode(
     "RUN_INTERRUPTED", 503, _("The server was restarted while it answered. Your message is stored; please try again.")
 )
 UNAVAILABLE = ErrorCode("UNAVAILABLE", 503, _("The service is not available right now; try again shortly."))
+
+BY_CODE = {error.code: error for error in list(globals().values()) if isinstance(error, ErrorCode)}

@@ -1,9 +1,10 @@
-"""One instance of something per event loop: clients, tasks and locks must not cross loops."""
+"""What belongs to an event loop: one instance of something, tasks that outlive the request that starts them."""
 
 import asyncio
-from collections.abc import Callable
+import contextvars
+from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
@@ -21,3 +22,8 @@ def per_loop(make: Callable[[], T]) -> Callable[[], T]:
         return made[loop]
 
     return current
+
+
+def own_task(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """A task in a context of its own: nothing of the request that started it reaches into it. The caller keeps it."""
+    return asyncio.get_running_loop().create_task(work, context=contextvars.Context())

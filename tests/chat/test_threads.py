@@ -201,11 +201,11 @@ def test_past_twenty_waiting_messages_the_next_is_refused_and_not_stored(make_ta
     talk = make_talk("en")
     thread = Thread.objects.get()
     from chat.owners import Owner
-    from chat.services.conversations import accept_message
+    from chat.services.conversations import Incoming, accept_message
 
     owner = Owner(device_id=thread.contact.phone_number.removeprefix("chat_"))
     for number in range(MAX_WAITING):
-        accept_message(owner=owner, thread_id=thread.id, content=str(number))
+        accept_message(owner=owner, thread_id=thread.id, incoming=Incoming(content=str(number)))
 
     response = talk.post("one too many")
 
