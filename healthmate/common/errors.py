@@ -50,6 +50,7 @@ INVALID_DEVICE_ID = ErrorCode(
     400,
     _("X-Device-ID must be a version 4 UUID or at least 22 unguessable URL-safe characters; leave it out to get one."),
 )
+URL_REFUSED = ErrorCode("URL_REFUSED", 400, _("An address that was sent cannot be used."))
 INVALID_CREDENTIALS = ErrorCode("INVALID_CREDENTIALS", 401, _("The email or the password is not right."))
 UNAUTHORIZED = ErrorCode("UNAUTHORIZED", 401, _("Log in first: send `Authorization: Bearer <token>`."))
 INVALID_TOKEN = ErrorCode("INVALID_TOKEN", 401, _("The token is invalid or has expired; log in again."))
@@ -85,6 +86,11 @@ PROCESSING_ERROR = ErrorCode(
 )
 RUN_INTERRUPTED = ErrorCode(
     "RUN_INTERRUPTED", 503, _("The server was restarted while it answered. Your message is stored; please try again.")
+)
+TRANSCRIPTION_UNAVAILABLE = ErrorCode(
+    "TRANSCRIPTION_UNAVAILABLE",
+    503,
+    _("Recordings cannot be transcribed right now. Nothing was stored; please write instead, or try again later."),
 )
 UNAVAILABLE = ErrorCode("UNAVAILABLE", 503, _("The service is not available right now; try again shortly."))
 
