@@ -29,6 +29,26 @@ def thread_of(owner: Owner, thread_id: UUID) -> Thread:
     return thread
 
 
+def session_of(owner: Owner, thread_id: UUID) -> Thread:
+    """One of the owner's sessions (seed 4). Raises ApiError THREAD_NOT_FOUND."""
+    thread = threads_of(owner).filter(id=thread_id, kind=Thread.Kind.SESSION).first()
+    if thread is None:
+        raise ApiError(errors.THREAD_NOT_FOUND)
+    return thread
+
+
+def sessions_of(owner: Owner, *, limit: int, offset: int) -> tuple[int, list[Thread]]:
+    """How many sessions the owner has, and a page of them, the newest first."""
+    threads = threads_of(owner).filter(kind=Thread.Kind.SESSION).order_by("-updated_at", "id")
+    return threads.count(), list(threads[offset : offset + limit])
+
+
+def session_with_messages(owner: Owner, thread_id: UUID) -> tuple[Thread, list[Message]]:
+    """A session with all its messages, each answer after its question. Raises ApiError THREAD_NOT_FOUND."""
+    thread = session_of(owner, thread_id)
+    return thread, list(thread.messages.filter(superseded=False))
+
+
 def history(owner: Owner, thread_id: UUID) -> tuple[Thread, list[Message]]:
     """A conversation of the owner's with all its messages, each answer after its question."""
     thread = thread_of(owner, thread_id)

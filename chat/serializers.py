@@ -33,6 +33,24 @@ class MessageIn(serializers.Serializer[object]):
         return message_text(value)
 
 
+class UrlList(serializers.ListField):
+    """Addresses, at most a handful; which ones are fetched or handed on is decided in `media`."""
+
+    child = serializers.CharField(max_length=2048)
+
+
+class WebsiteMessageIn(serializers.Serializer[object]):
+    """Body of `POST /chat/` and `POST /chat/stream`."""
+
+    content = TextField(help_text="What the person wrote; up to MAX_MESSAGE_CHARS characters.")
+    media_urls = UrlList(required=False, default=list, max_length=5, help_text="Images, handed to the model.")
+    audio_urls = UrlList(required=False, default=list, max_length=5, help_text="Recordings, fetched and transcribed.")
+
+    def validate_content(self, value: str) -> str:
+        """See message_text."""
+        return message_text(value)
+
+
 class ToolCallOut(serializers.Serializer[object]):
     """A tool that was used for the answer."""
 
@@ -71,3 +89,92 @@ class HistoryOut(serializers.Serializer[object]):
 
     thread_id = serializers.UUIDField()
     messages = MessageOut(many=True)
+
+
+class SessionIn(serializers.Serializer[object]):
+    """Body of `POST /api/chat/realtime/sessions`."""
+
+    title = TextField(required=False, allow_blank=True, default="", max_length=200)
+    initial_message = TextField(required=False, allow_blank=True, default="")
+
+    def validate_initial_message(self, value: str) -> str:
+        """See message_text."""
+        return message_text(value)
+
+
+class SessionTitleIn(serializers.Serializer[object]):
+    """Body of `PATCH /api/chat/realtime/sessions/{id}`."""
+
+    title = TextField(max_length=200)
+
+
+class SessionMessageIn(serializers.Serializer[object]):
+    """Body of `POST /api/chat/realtime/sessions/{id}/stream`."""
+
+    content = TextField(help_text="What the person wrote; up to MAX_MESSAGE_CHARS characters.")
+
+    def validate_content(self, value: str) -> str:
+        """See message_text."""
+        return message_text(value)
+
+
+class ApiMessageIn(SessionMessageIn):
+    """Body of `POST /api/chat`."""
+
+    session_id = serializers.UUIDField(required=False, allow_null=True, default=None)
+
+
+class SessionOut(serializers.Serializer[object]):
+    """A session."""
+
+    id = serializers.UUIDField()
+    user_id = serializers.UUIDField()
+    title = serializers.CharField()
+    created_at = serializers.DateTimeField(default_timezone=UTC)
+    updated_at = serializers.DateTimeField(default_timezone=UTC)
+
+
+class SessionPage(serializers.Serializer[object]):
+    """A page of sessions."""
+
+    count = serializers.IntegerField()
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = SessionOut(many=True)
+
+
+class SessionWithMessages(SessionOut):
+    """A session with what was said in it."""
+
+    messages = MessageOut(many=True)
+
+
+class ApiRunOut(serializers.Serializer[object]):
+    """Answer of `POST /api/chat`."""
+
+    session_id = serializers.UUIDField()
+    run_id = serializers.UUIDField()
+    message_id = serializers.UUIDField()
+    content = serializers.CharField()
+    tool_calls = ToolCallOut(many=True)
+    flags = serializers.ListField(child=serializers.CharField())
+
+
+class StopOut(serializers.Serializer[object]):
+    """Answer of `.../stop`."""
+
+    stopped = serializers.BooleanField()
+    run_id = serializers.UUIDField(allow_null=True)
+
+
+class FeedbackIn(serializers.Serializer[object]):
+    """Body of `.../feedback`."""
+
+    rating = serializers.ChoiceField(choices=["up", "down"])
+    comment = TextField(required=False, allow_blank=True, default="", max_length=2000)
+
+
+class FeedbackOut(FeedbackIn):
+    """Answer of `.../feedback`."""
+
+    message_id = serializers.UUIDField()

@@ -9,7 +9,7 @@ import functools
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -118,7 +118,6 @@ class EventStream:
     feed: RunFeed
     encode: Encode
     after: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
     on_delivered: Callable[[], Awaitable[None]] | None = None  # the terminal event went out
 
     async def send(self, receive: Receive, send: Send) -> None:
@@ -160,9 +159,17 @@ class EventStream:
         if self.on_delivered and not client.left:
             await self.on_delivered()
 
-    def as_response(self) -> StreamingHttpResponse:
-        """The same through Django, for servers that know nothing of streams."""
-        return StreamingHttpResponse(self.chunks(Client()), headers={**HEADERS, **self.headers})
+
+class EventStreamResponse(StreamingHttpResponse):
+    """A stream with its headers. ASGI servers are sent `stream` itself; through Django it flows as well."""
+
+    def __init__(self, stream: EventStream) -> None:
+        super().__init__(self._chunks(), headers=HEADERS)
+        self.stream = stream
+
+    async def _chunks(self) -> AsyncGenerator[bytes]:
+        async for chunk in self.stream.chunks(Client()):
+            yield chunk
 
 
 class Client:

@@ -1,10 +1,25 @@
-"""Addresses of seed 1."""
+"""Addresses of seeds 1, 4 and 5."""
 
-from chat import views
+from chat import session_views, views, website_views
 from healthmate.common.routing import both
 
+SESSIONS = "api/chat/realtime/sessions"
+
 urlpatterns = [
+    *both("chat/", website_views.ChatView.as_view(), name="chat"),
+    *both("chat/stream", website_views.ChatStreamView.as_view(), name="chat-stream"),
     *both("chat/create", views.CreateThreadView.as_view(), name="chat-create"),
     *both("chat/update/<str:thread_id>", views.UpdateThreadView.as_view(), name="chat-update"),
     *both("chat/<str:thread_id>", views.ThreadView.as_view(), name="chat-thread"),
+    *both("api/chat", session_views.ApiChatView.as_view(), name="api-chat"),
+    *both(SESSIONS, session_views.SessionsView.as_view(), name="sessions"),
+    *both(f"{SESSIONS}/<str:session_id>", session_views.SessionView.as_view(), name="session"),
+    *both(f"{SESSIONS}/<str:session_id>/stream", session_views.SessionStreamView.as_view(), name="session-stream"),
+    *both(f"{SESSIONS}/<str:session_id>/stop", session_views.StopView.as_view(), name="session-stop"),
+    *both(f"{SESSIONS}/<str:session_id>/regenerate", session_views.RegenerateView.as_view(), name="session-regenerate"),
+    *both(
+        f"{SESSIONS}/<str:session_id>/messages/<str:message_id>/feedback",
+        session_views.FeedbackView.as_view(),
+        name="session-feedback",
+    ),
 ]

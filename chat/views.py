@@ -6,7 +6,7 @@ from uuid import UUID
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -56,6 +56,14 @@ EXAMPLE_HISTORY = {
 }
 THREAD_ID = path_parameter("thread_id", "The id that `POST /chat/create` answered.")
 IDEMPOTENCY_KEY = header("Idempotency-Key", "The same key with the same message gets the first result again.")
+MESSAGE_ERRORS = (
+    *BODY_ERRORS,
+    errors.INVALID_DEVICE_ID,
+    errors.INVALID_TOKEN,
+    errors.RUN_ACTIVE,
+    errors.IDEMPOTENCY_KEY_REUSED,
+    errors.MESSAGE_TOO_LONG,
+)
 RUN_ERRORS = (
     errors.LLM_ERROR,
     errors.LLM_TIMEOUT,
@@ -68,7 +76,7 @@ RUN_ERRORS = (
 class ConversationView(ApiView):
     """A view for whoever has a conversation: a logged-in user, or a device without an account."""
 
-    permission_classes = (AllowAny,)
+    permission_classes: tuple[type[BasePermission], ...] = (AllowAny,)
 
     def owner(self, request: Request) -> Owner:
         """Who asks. Raises ApiError THREAD_NOT_FOUND for nobody in particular."""
@@ -128,16 +136,7 @@ class UpdateThreadView(ConversationView):
         request=body(MessageIn, {"message": "I would like an appointment"}),
         responses={
             200: answer(RunOut, EXAMPLE_RUN, "The answer."),
-            **error_responses(
-                *BODY_ERRORS,
-                errors.INVALID_DEVICE_ID,
-                errors.INVALID_TOKEN,
-                errors.THREAD_NOT_FOUND,
-                errors.RUN_ACTIVE,
-                errors.IDEMPOTENCY_KEY_REUSED,
-                errors.MESSAGE_TOO_LONG,
-                *RUN_ERRORS,
-            ),
+            **error_responses(*MESSAGE_ERRORS, errors.THREAD_NOT_FOUND, *RUN_ERRORS),
         },
     )
     async def post(self, request: Request, thread_id: str) -> Response:

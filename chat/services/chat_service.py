@@ -51,16 +51,17 @@ class ChatService:
 
     async def send(self, *, owner: Owner, thread_id: UUID | None, incoming: Incoming) -> Run:
         """Store the message and start its run, which goes on whoever listens."""
-        run, is_new = await self.add_message(owner=owner, thread_id=thread_id, incoming=incoming)
+        return self.start(*await self.add_message(owner=owner, thread_id=thread_id, incoming=incoming))
+
+    def start(self, run: Run, is_new: bool = True) -> Run:
+        """Start a queued run; one that a repeated key has found was started before."""
         if is_new:
             current_executor().start(run)
         return run
 
     async def regenerate(self, *, owner: Owner, thread_id: UUID) -> Run:
         """Answer the newest message again. Raises ApiError THREAD_NOT_FOUND, NOTHING_TO_REGENERATE, RUN_ACTIVE."""
-        run = await in_db(conversations.accept_regeneration, owner=owner, thread_id=thread_id)
-        current_executor().start(run)
-        return run
+        return self.start(await in_db(conversations.accept_regeneration, owner=owner, thread_id=thread_id))
 
     async def stop(self, *, owner: Owner, thread_id: UUID) -> Run | None:
         """End the run in progress and keep what it has written; None when there is none."""

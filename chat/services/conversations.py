@@ -57,24 +57,44 @@ def contact_of(owner: Owner) -> Contact:
     return contact
 
 
+def repeated_run(*, owner: Owner, place: str, incoming: Incoming) -> Run | None:
+    """The run that the message's key has started already, by whoever holds the contact's lock from here on.
+
+    Raises ApiError IDEMPOTENCY_KEY_REUSED when it came with another message.
+    """
+    contact = Contact.objects.select_for_update().get(pk=contact_of(owner).pk)
+    if not incoming.idempotency_key:
+        return None
+    used = IdempotencyKey.objects.select_related("run").filter(contact=contact, key=incoming.idempotency_key).first()
+    if used is None:
+        return None
+    if used.fingerprint != incoming.fingerprint(place):
+        raise ApiError(errors.IDEMPOTENCY_KEY_REUSED)
+    return used.run
+
+
 @transaction.atomic
-def accept_message(*, owner: Owner, thread_id: UUID | None, incoming: Incoming) -> tuple[Run, bool]:
+def accept_message(
+    *, owner: Owner, thread_id: UUID | None, incoming: Incoming, place: str | None = None
+) -> tuple[Run, bool]:
     """Store what a person said and queue its answer; the same key again gives the same run, and False.
 
     Without a thread it goes to the owner's conversation on the website. Raises ApiError THREAD_NOT_FOUND,
     RUN_ACTIVE (nothing is stored), IDEMPOTENCY_KEY_REUSED.
     """
-    contact = Contact.objects.select_for_update().get(pk=contact_of(owner).pk)
-    fingerprint = incoming.fingerprint(str(thread_id or Thread.Kind.WEBSITE))
     if thread_id is not None:
-        _locked_thread(selectors.threads_of(owner), thread_id)
-    if incoming.idempotency_key and (run := _run_of_key(contact, incoming.idempotency_key, fingerprint)):
-        return run, False
+        selectors.thread_of(owner, thread_id)
+    place = place or str(thread_id or Thread.Kind.WEBSITE)
+    if repeated := repeated_run(owner=owner, place=place, incoming=incoming):
+        return repeated, False
+    contact = contact_of(owner)
     if thread_id is None:
         thread_id = _website_thread(owner, contact, incoming).id
     run = _queue(_locked_thread(selectors.threads_of(owner), thread_id), incoming)
     if incoming.idempotency_key:
-        IdempotencyKey.objects.create(contact=contact, key=incoming.idempotency_key, fingerprint=fingerprint, run=run)
+        IdempotencyKey.objects.create(
+            contact=contact, key=incoming.idempotency_key, fingerprint=incoming.fingerprint(place), run=run
+        )
     return run, True
 
 
@@ -197,15 +217,6 @@ def _locked_thread(threads: selectors.ThreadQuerySet, thread_id: UUID) -> Thread
     if thread is None:
         raise ApiError(errors.THREAD_NOT_FOUND)
     return thread
-
-
-def _run_of_key(contact: Contact, key: str, fingerprint: str) -> Run | None:
-    used = IdempotencyKey.objects.select_related("run").filter(contact=contact, key=key).first()
-    if used is None:
-        return None
-    if used.fingerprint != fingerprint:
-        raise ApiError(errors.IDEMPOTENCY_KEY_REUSED)
-    return used.run
 
 
 def _append_incoming(thread: Thread, incoming: Incoming) -> Message:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chat.context import call_items
-from chat.events import StatusChanged, TokenDelta, ToolCalled, ToolFinished
+from chat.events import TokenDelta, ToolCalled, ToolFinished
 from chat.run_log import TERMINAL, RunLog
 from chat.safety.red_flags import emergency_answer
 from chat.safety.truth import TruthGate
@@ -55,7 +55,6 @@ class Turn:
             self.model = "rules"
             await self.say(emergency)
             return
-        await self.emit(StatusChanged, status="generating")
         items = list(self.claimed.items)
         for rounds_left in range(self.claimed.assistant.max_tool_rounds, -1, -1):
             done = await self._model_turn(self._request(items, allow_tools=rounds_left > 0))

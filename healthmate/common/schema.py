@@ -12,6 +12,7 @@ from healthmate.common.errors import ApiError, ErrorCode
 
 BEARER = "bearer"
 DEVICE = "device"
+EVENT_STREAM = "text/event-stream"
 
 # For `extend_schema(auth=...)`.
 PUBLIC: list[Any] = [{}]
@@ -70,6 +71,12 @@ def answer(serializer: Any, example: Any, description: str = "") -> OpenApiRespo
         description=description or "Done.",
         examples=[OpenApiExample("Example", value=example, response_only=True)],
     )
+
+
+def event_stream(example: str) -> dict[Any, OpenApiResponse]:
+    """A success that is a stream of server-sent events, to be merged into `responses`."""
+    shown = OpenApiExample("Example", value=example, response_only=True, media_type=EVENT_STREAM)
+    return {(200, EVENT_STREAM): OpenApiResponse(response=str, description="Server-sent events.", examples=[shown])}
 
 
 def nothing(description: str) -> OpenApiResponse:

@@ -37,7 +37,8 @@ def test_every_operation_is_described_with_an_example_and_its_errors(schema):
         assert operation.get("description"), where
         assert operation.get("tags"), where
         for status, response in operation["responses"].items():
-            content = response.get("content", {}).get("application/json", {})
+            contents = response.get("content", {})
+            content = contents.get("application/json") or contents.get("text/event-stream", {})
             assert response["description"], (where, status)
             assert content.get("examples") or status == "204", (where, status)
             if int(status) >= 400 and not path.startswith("/health"):
