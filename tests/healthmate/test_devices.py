@@ -32,10 +32,20 @@ def test_a_minted_id_is_new_every_time_and_comes_back_as_itself():
         secrets.token_hex(16),
         "Zk3_9-aBcDeFgHiJkLmNoP"[:22],
         secrets.token_urlsafe(96),
+        "1212312341234512345601",
+        "abcdefgh_" * 4,
     ],
 )
 def test_a_clients_own_unguessable_id_is_taken(own):
     assert devices.read_device(request(own)) == devices.Device(id=own)
+
+
+def test_random_digits_are_taken_however_they_fall():
+    for _ in range(2000):
+        own = "".join(secrets.choice("0123456789") for _ in range(22))
+        if len(set(own)) >= devices.MIN_DISTINCT:  # all but one in two million
+            assert devices.parse_device_id(own) == own
+        assert devices.parse_device_id(str(uuid.uuid4()))
 
 
 def test_a_uuid_is_the_same_device_in_capitals():
@@ -52,7 +62,10 @@ def test_a_uuid_is_the_same_device_in_capitals():
         "Default-User-aB3dE6gH9jK2",
         "a" * 22,
         "abc" * 10,
-        "abcdefgh_" * 4,
+        "abcde" * 5,
+        "anonymous-aB3dE6gH9jK2",
+        "aB3dE6gH9jK2_undefined",
+        "aB3dE6-UnKnown-gH9jK2",
         "0123456",
         "1" * 64,
         secrets.token_urlsafe(200),
