@@ -73,6 +73,7 @@ CORS_EXPOSE_HEADERS = ("X-Device-ID", "Retry-After")
 CSRF_TRUSTED_ORIGINS = CORS_ALLOWED_ORIGINS
 
 INSTALLED_APPS = [
+    "whitenoise.runserver_nostatic",  # or Django's own handler would serve static files in development
     "daphne",
     "django.contrib.admin",
     "django.contrib.auth",

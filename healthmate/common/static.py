@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
+from django.core.exceptions import SuspiciousFileOperation
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
@@ -23,7 +24,10 @@ class Files(WhiteNoiseMiddleware):  # type: ignore[misc]
     def find(self, request: HttpRequest) -> HttpResponse | None:
         """The file at the request's address, or None; reads from the disk."""
         path = request.path_info
-        static_file = self.find_file(path) if self.autorefresh else self.files.get(path)
+        try:
+            static_file = self.find_file(path) if self.autorefresh else self.files.get(path)
+        except (SuspiciousFileOperation, ValueError, OSError):
+            return None  # a path out of the folder, with NUL in it, or longer than the disk allows
         if static_file is None:
             return None
         found = static_file.get_response(request.method, request.META)
