@@ -354,8 +354,10 @@ class ApiChatView(UserView):
         message = self.parsed(request, ApiMessageIn)
         owner, service = self.owner(request), ChatService()
         incoming = Incoming(content=message["content"], idempotency_key=idempotency_key(request), language=_language())
-        run = await in_db(sessions.accept_api_message, owner=owner, thread_id=message["session_id"], incoming=incoming)
-        outcome = await service.process_message(service.start(*run))
+        run = await service.run_of(
+            in_db(sessions.accept_api_message, owner=owner, thread_id=message["session_id"], incoming=incoming)
+        )
+        outcome = await service.process_message(run)
         return Response(
             {
                 "session_id": str(outcome.thread_id),

@@ -47,6 +47,7 @@ def patients_tool(
     level: IdentityLevel = IdentityLevel.ANONYMOUS,
     writes: bool = False,
     needs_consent: bool = False,
+    waits_after: tuple[str, ...] = (),
 ) -> Callable[[Callable[[Args, ToolContext], ToolResult]], Tool[Args]]:
     """Declare a tool whose refusals are `ApiError`s, told in the person's language."""
 
@@ -59,7 +60,9 @@ def patients_tool(
                 except ApiError as error:
                     return refuse(error.error.code, str(error.message), **(error.details or {}))
 
-        return tool(arguments=arguments, level=level, writes=writes, needs_consent=needs_consent)(answer)
+        return tool(
+            arguments=arguments, level=level, writes=writes, needs_consent=needs_consent, waits_after=waits_after
+        )(answer)
 
     return declare
 
@@ -144,7 +147,7 @@ def propose_appointment(args: Proposal, context: ToolContext) -> ToolResult:
     return ToolResult(ok=True, data=_appointment(hold, context))
 
 
-@patients_tool(arguments=Confirmation, level=IdentityLevel.MATCHED, writes=True)
+@patients_tool(arguments=Confirmation, level=IdentityLevel.MATCHED, writes=True, waits_after=("propose_appointment",))
 def confirm_appointment(args: Confirmation, context: ToolContext) -> ToolResult:
     """Book the time that is held, after the person has agreed to it."""
     booked = scheduling.confirm_appointment(patient_id=_patient_id(context), appointment_id=args.appointment_id)

@@ -1,6 +1,7 @@
 """The one path of a message, whatever the channel (design, section 2; names of seed 1)."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from chat.services.tool_runner import ToolOutcome, run_tool
 from healthmate.common import errors
 from healthmate.common.db import in_db
 from healthmate.common.errors import ApiError
+from healthmate.common.loop import own_task, per_loop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,17 +53,19 @@ class ChatService:
 
     async def send(self, *, owner: Owner, thread_id: UUID | None, incoming: Incoming) -> Run:
         """Store the message and start its run, which goes on whoever listens."""
-        return self.start(*await self.add_message(owner=owner, thread_id=thread_id, incoming=incoming))
+        return await self.run_of(self.add_message(owner=owner, thread_id=thread_id, incoming=incoming))
 
-    def start(self, run: Run, is_new: bool = True) -> Run:
-        """Start a queued run; one that a repeated key has found was started before."""
-        if is_new:
-            current_executor().start(run)
-        return run
+    async def run_of(self, accepting: Coroutine[Any, Any, tuple[Run, bool]]) -> Run:
+        """The run of a message that is being stored, started if it is new, also when the client has gone meanwhile."""
+        task = own_task(_start(accepting))
+        tasks = _starting()
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        return await asyncio.shield(task)
 
     async def regenerate(self, *, owner: Owner, thread_id: UUID) -> Run:
         """Answer the newest message again. Raises ApiError THREAD_NOT_FOUND, NOTHING_TO_REGENERATE, RUN_ACTIVE."""
-        return self.start(await in_db(conversations.accept_regeneration, owner=owner, thread_id=thread_id))
+        return await self.run_of(in_db(conversations.accept_regeneration, owner=owner, thread_id=thread_id))
 
     async def stop(self, *, owner: Owner, thread_id: UUID) -> Run | None:
         """End the run in progress and keep what it has written; None when there is none."""
@@ -96,6 +100,18 @@ class ChatService:
     async def history(self, *, owner: Owner, thread_id: UUID) -> tuple[Thread, list[Message]]:
         """The owner's conversation. Raises ApiError THREAD_NOT_FOUND."""
         return await in_db(selectors.history, owner, thread_id)
+
+
+async def _start(accepting: Coroutine[Any, Any, tuple[Run, bool]]) -> Run:
+    run, is_new = await accepting
+    if is_new:
+        current_executor().start(run)
+    return run
+
+
+@per_loop
+def _starting() -> set[asyncio.Task[Run]]:
+    return set()
 
 
 def _outcome(run: Run) -> RunOutcome:

@@ -99,7 +99,7 @@ def accept_message(
 
 
 @transaction.atomic
-def accept_regeneration(*, owner: Owner, thread_id: UUID) -> Run:
+def accept_regeneration(*, owner: Owner, thread_id: UUID) -> tuple[Run, bool]:
     """Queue another answer to the newest message; the present one is superseded when the new one stands.
 
     Raises ApiError THREAD_NOT_FOUND, NOTHING_TO_REGENERATE, RUN_ACTIVE.
@@ -111,7 +111,7 @@ def accept_regeneration(*, owner: Owner, thread_id: UUID) -> Run:
         raise ApiError(errors.NOTHING_TO_REGENERATE)
     if Run.objects.filter(thread=thread, status__in=(Run.Status.QUEUED, Run.Status.IN_PROGRESS)).exists():
         raise ApiError(errors.RUN_ACTIVE)
-    return Run.objects.create(thread=thread, message=message, lease_until=clock.now() + LEASE)
+    return Run.objects.create(thread=thread, message=message, lease_until=clock.now() + LEASE), True
 
 
 @transaction.atomic

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils.translation import override
 
 from chat.events import RunCancelled, RunCompleted, RunFailed, RunStarted, Usage
@@ -17,7 +19,7 @@ from chat.services.mirror import mirror
 from chat.services.model_io import ModelError
 from chat.services.openai_service import OpenAIService
 from chat.services.recovery import open_feed
-from chat.services.run_store import ClaimedRun, RunEnding, ThreadBusyError
+from chat.services.run_store import ClaimedRun, RunEnding, StoredEnding, ThreadBusyError
 from chat.services.turn import Turn
 from healthmate.common import errors
 from healthmate.common.db import in_db
@@ -26,22 +28,32 @@ from healthmate.common.loop import own_task, per_loop
 
 logger = logging.getLogger(__name__)
 
+BUSY_SECONDS = 1.0
+STORE_ATTEMPTS = 8  # one, two, four ... seconds apart
+
 
 class RunExecutor:
-    """Owns the tasks of this process's runs. Each start is a ticket to answer the thread's oldest message."""
+    """Owns the tasks of this process's runs.
+
+    Each start is a ticket to answer the oldest of the process's waiting messages in that thread, so that answers come
+    in the order of the messages, in whichever order the requests that stored them get here.
+    """
 
     def __init__(self, log: RunLog, service: OpenAIService) -> None:
         self._log = log
         self._service = service
         self._last: dict[UUID, asyncio.Task[None]] = {}  # the newest ticket of each thread
-        self._turns: dict[UUID, asyncio.Task[None]] = {}  # the running ones, by run
+        self._waiting: dict[UUID, set[UUID]] = {}  # runs of each thread that have not begun
+        self._running: dict[UUID, asyncio.Task[None]] = {}
         self._stopped: set[UUID] = set()
+        self._afterwards: set[asyncio.Task[None]] = set()  # what goes on when runs are over
         self._leases: asyncio.Task[None] | None = None
 
     def start(self, run: Run) -> None:
-        """Answer `run`'s thread once more, after whatever waits there already."""
+        """Answer `run`, after whatever waits in its thread already."""
         self._log.open(str(run.id))
         thread_id = run.thread_id
+        self._waiting.setdefault(thread_id, set()).add(run.id)
         task = own_task(self._ticket(run, self._last.get(thread_id)))
         self._last[thread_id] = task
         task.add_done_callback(lambda done: self._forget(thread_id, done))
@@ -50,7 +62,7 @@ class RunExecutor:
 
     def stop(self, run_id: UUID) -> bool:
         """Stop a run of this process; True when it was running here."""
-        task = self._turns.get(run_id)
+        task = self._running.get(run_id)
         if task is None:
             return False
         self._stopped.add(run_id)
@@ -59,101 +71,101 @@ class RunExecutor:
     def _forget(self, thread_id: UUID, task: asyncio.Task[None]) -> None:
         if self._last.get(thread_id) is task:
             del self._last[thread_id]
+            self._waiting.pop(thread_id, None)
         if not task.cancelled() and (error := task.exception()):
             logger.error("a run of thread %s ended badly", thread_id, exc_info=error)
 
     async def _renew_leases(self) -> None:
         while self._last:
             await asyncio.sleep(LEASE.total_seconds() / 3)
-            await in_db(run_store.renew_leases, thread_ids=list(self._last))
+            mine = set().union(*self._waiting.values(), self._running)
+            try:
+                await in_db(run_store.renew_leases, run_ids=mine)
+            except DatabaseError as error:
+                logger.warning("leases could not be renewed: %s", type(error).__name__)
 
     async def _ticket(self, run: Run, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])
+        waiting = self._waiting[run.thread_id]
         try:
-            claimed = await self._claim(run.thread_id)
+            claimed = await self._claim(run.thread_id, waiting)
         except Exception:  # nothing has begun, and the run's readers must be told all the same
             logger.exception("run %s could not begin", run.id)
-            await self._give_up(run, errors.PROCESSING_ERROR)
+            waiting.discard(run.id)
+            await self._give_up(run.id, errors.PROCESSING_ERROR)
             return
-        if claimed is None:  # closed meanwhile, its lease having lapsed: nobody else will tell its readers
-            await self._give_up(run, errors.RUN_INTERRUPTED)
+        if claimed is None:  # closed meanwhile, their leases having lapsed: nobody else will tell their readers
+            while waiting:
+                await self._give_up(waiting.pop(), errors.RUN_INTERRUPTED)
             return
+        waiting.discard(claimed.run_id)
         await self._own(claimed)
+
+    async def _claim(self, thread_id: UUID, waiting: set[UUID]) -> ClaimedRun | None:
+        while True:
+            try:
+                return await in_db(run_store.claim_next_run, thread_id=thread_id, among=frozenset(waiting))
+            except ThreadBusyError as busy:  # answered by another process
+                feed = await open_feed(busy.run_id)
+                if feed.over:  # and its ending is yet to be stored
+                    await asyncio.sleep(BUSY_SECONDS)
+                async for _ in follow(feed):
+                    pass
+
+    async def _give_up(self, run_id: UUID, error: ErrorCode) -> None:
+        await self._log.append(RunFailed(run_id=str(run_id), seq=1, **_failure(error)))
+        await self._store(run_id, RunEnding(status=Run.Status.FAILED, error=error))
 
     async def _own(self, claimed: ClaimedRun) -> None:
         self._log.open(str(claimed.run_id))
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - for the type checker
-        self._turns[claimed.run_id] = task
+        self._running[claimed.run_id] = task
         turn = Turn(claimed, self._service, self._log)
         try:
             await self._execute(turn)
         finally:
-            del self._turns[claimed.run_id]
+            self._running.pop(claimed.run_id, None)
             self._stopped.discard(claimed.run_id)
-            if not turn.is_over:  # the database refused the ending: its lease will close the run
+            if not turn.is_over:
                 await turn.emit(RunFailed, **_failure(errors.PROCESSING_ERROR, text=turn.text, flags=turn.flags))
 
-    async def _give_up(self, run: Run, error: ErrorCode) -> None:
-        await self._log.append(RunFailed(run_id=str(run.id), seq=1, **_failure(error)))
-        ending = RunEnding(status=Run.Status.FAILED, error=error)
-        await in_db(run_store.close_run, run_id=run.id, ending=ending)
-
-    async def _claim(self, thread_id: UUID) -> ClaimedRun | None:
-        while True:
-            try:
-                return await in_db(run_store.claim_next_run, thread_id=thread_id)
-            except ThreadBusyError as busy:  # answered by another process
-                async for _ in follow(await open_feed(busy.run_id)):
-                    pass
-
     async def _execute(self, turn: Turn) -> None:
+        """Make the answer, then end the run: neither a stop nor the process's going down cuts the ending short."""
         await turn.emit(RunStarted, thread_id=str(turn.claimed.thread_id))
+        status, error = Run.Status.COMPLETED, None
+        cancelled: asyncio.CancelledError | None = None
         try:
             async with asyncio.timeout(settings.TOTAL_REQUEST_TIMEOUT):
                 await turn.answer()
-        except asyncio.CancelledError:
-            await self._close_cancelled(turn)
-            raise
+        except asyncio.CancelledError as stop:
+            cancelled, (status, error) = stop, self._why_cancelled(turn)
         except TimeoutError:
-            await self._fail(turn, errors.REQUEST_TIMEOUT)
-        except ModelError as error:
-            await self._fail(turn, error.error)
+            status, error = Run.Status.FAILED, errors.REQUEST_TIMEOUT
+        except ModelError as failure:
+            status, error = Run.Status.FAILED, failure.error
         except Exception:  # whatever else went wrong, the run must end and its reader be told
             logger.exception("run %s failed", turn.claimed.run_id)
-            await self._fail(turn, errors.PROCESSING_ERROR)
-        else:
-            await self._complete(turn)
+            status, error = Run.Status.FAILED, errors.PROCESSING_ERROR
+        self._running.pop(turn.claimed.run_id, None)  # from here on there is nothing left to stop
+        ending = asyncio.ensure_future(self._end(turn, status, error))
+        try:
+            await asyncio.shield(ending)
+        finally:
+            await ending
+        if cancelled is not None:
+            raise cancelled
 
-    async def _complete(self, turn: Turn) -> None:
-        message = await self._close(turn, Run.Status.COMPLETED)
-        await turn.emit(
-            RunCompleted,
-            message_id=message,
-            text=turn.text,
-            usage=Usage(turn.input_tokens, turn.output_tokens),
-            flags=turn.flags,
-        )
-        await mirror(self._service, thread_id=turn.claimed.thread_id, question=turn.claimed.question, answer=turn.text)
-
-    async def _fail(self, turn: Turn, error: ErrorCode, *, status: Run.Status = Run.Status.FAILED) -> None:
-        logger.warning("run %s %s: %s", turn.claimed.run_id, status, error.code)
-        message = await self._close(turn, status, error)
-        with override(turn.claimed.language):
-            failure = _failure(error, message_id=message, text=turn.text, flags=turn.flags)
-            await turn.emit(RunFailed, **failure)
-
-    async def _close_cancelled(self, turn: Turn) -> None:
-        """Stopped by somebody, or the process is going down."""
+    def _why_cancelled(self, turn: Turn) -> tuple[Run.Status, ErrorCode | None]:
         if turn.claimed.run_id in self._stopped:
             turn.flags.append("cancelled")
-            message = await self._close(turn, Run.Status.CANCELLED)
-            await turn.emit(RunCancelled, message_id=message, text=turn.text, flags=turn.flags)
-        else:
-            await self._fail(turn, errors.RUN_INTERRUPTED, status=Run.Status.INTERRUPTED)
+            return Run.Status.CANCELLED, None
+        return Run.Status.INTERRUPTED, errors.RUN_INTERRUPTED
 
-    async def _close(self, turn: Turn, status: Run.Status, error: ErrorCode | None = None) -> str | None:
+    async def _end(self, turn: Turn, status: Run.Status, error: ErrorCode | None) -> None:
+        """Store the ending and tell the readers what really stands."""
+        await turn.say_what_was_done()
         if status != Run.Status.COMPLETED and turn.text and "partial" not in turn.flags:
             turn.flags.append("partial")
         ending = RunEnding(
@@ -165,8 +177,50 @@ class RunExecutor:
             output_tokens=turn.output_tokens,
             flags=turn.flags,
         )
-        message = await in_db(run_store.close_run, run_id=turn.claimed.run_id, ending=ending)
-        return str(message.id) if message else None
+        stored = await self._store(turn.claimed.run_id, ending)
+        if stored is not None and stored.status != status:
+            status, error = stored.status, errors.RUN_INTERRUPTED
+        message = str(stored.message.id) if stored and stored.message else None
+        told = {"message_id": message, "text": turn.text, "flags": turn.flags}
+        if status == Run.Status.COMPLETED and message:
+            usage = Usage(turn.input_tokens, turn.output_tokens)
+            await turn.emit(RunCompleted, **told, usage=usage)
+            self._mirror(turn)
+        elif status == Run.Status.CANCELLED:
+            await turn.emit(RunCancelled, **told)
+        else:
+            error = error or errors.PROCESSING_ERROR
+            logger.warning("run %s %s: %s", turn.claimed.run_id, status, error.code)
+            with override(turn.claimed.language):
+                await turn.emit(RunFailed, **_failure(error, **told))
+
+    def _mirror(self, turn: Turn) -> None:
+        claimed = turn.claimed
+        self._later(mirror(self._service, thread_id=claimed.thread_id, question=claimed.question, answer=turn.text))
+
+    async def _store(self, run_id: UUID, ending: RunEnding) -> StoredEnding | None:
+        """Store an ending; while the database is away, later: the readers need not wait for that."""
+        try:
+            return await in_db(run_store.close_run, run_id=run_id, ending=ending)
+        except DatabaseError as error:
+            logger.error("the ending of run %s is not stored yet: %s", run_id, type(error).__name__)
+        self._later(self._store_later(run_id, ending))
+        return None
+
+    async def _store_later(self, run_id: UUID, ending: RunEnding) -> None:
+        for attempt in range(STORE_ATTEMPTS):
+            await asyncio.sleep(2**attempt)
+            try:
+                await in_db(run_store.close_run, run_id=run_id, ending=ending)
+            except DatabaseError as error:
+                logger.warning("the ending of run %s is still not stored: %s", run_id, type(error).__name__)
+            else:
+                return
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = own_task(work)
+        self._afterwards.add(task)
+        task.add_done_callback(self._afterwards.discard)
 
 
 def _failure(error: ErrorCode, **fields: Any) -> dict[str, Any]:

@@ -46,28 +46,36 @@ class ToolOutcome:
 
 
 def run_tool(*, run_id: UUID, position: int, call: FunctionCall, offered: frozenset[str]) -> ToolOutcome:
-    """Run one call; whatever goes wrong becomes a refusal that the model can read."""
+    """Run one call; whatever goes wrong becomes a refusal that the model can read.
+
+    The record of the call is kept with what it did, or neither is.
+    """
     run = Run.objects.select_related("thread__contact", "message").get(id=run_id)
     started = time.monotonic()
     with override(run.thread.language):
         try:
             with transaction.atomic():
                 result = _run(run, call, offered)
+                _record(run, position, call, result, started)
         except Exception as error:  # the boundary to other apps' code: a broken tool must not end the run
             logger.exception("tool %s failed in run %s: %s", call.name, run_id, type(error).__name__)
             result = refuse("TOOL_FAILED", _("This could not be done because of a fault on our side."))
+            _record(run, position, call, result, started)
+    return ToolOutcome(call, result)
+
+
+def _record(run: Run, position: int, call: FunctionCall, result: ToolResult, started: float) -> None:
     ToolCall.objects.create(
         run=run,
         position=position,
         call_id=call.call_id,
-        name=call.name[:120],
+        name=call.name,
         arguments=call.arguments,
         output=result.data,
         ok=result.ok,
         code=result.code or "",
         duration_ms=int((time.monotonic() - started) * 1000),
     )
-    return ToolOutcome(call, result)
 
 
 def _run(run: Run, call: FunctionCall, offered: frozenset[str]) -> ToolResult:
@@ -81,6 +89,8 @@ def _run(run: Run, call: FunctionCall, offered: frozenset[str]) -> ToolResult:
     context = _context(run)
     if context.level < tool.level:
         return refuse("IDENTITY_REQUIRED", _("We need to know who you are first: document and birth date."))
+    if tool.waits_after and run.tool_calls.filter(name__in=tool.waits_after, ok=True).exists():
+        return refuse("ANSWER_REQUIRED", "Ask the person first, and call this again after their yes.")
     if tool.needs_consent:
         words = _consent(run)
         if words is None:

@@ -1,5 +1,6 @@
 """One run from its first event to its last: safety, the model's turns, the tools between them."""
 
+import asyncio
 import logging
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -7,10 +8,10 @@ from typing import Any
 
 from chat.context import call_items
 from chat.events import TokenDelta, ToolCalled, ToolFinished
+from chat.models import Assistant
 from chat.run_log import TERMINAL, RunLog
-from chat.safety.red_flags import emergency_answer
 from chat.safety.truth import TruthGate
-from chat.services.model_io import ModelError, ModelRequest, TextDelta, TurnDone
+from chat.services.model_io import FunctionCall, ModelError, ModelRequest, TextDelta, TurnDone
 from chat.services.openai_service import OpenAIService
 from chat.services.run_store import ClaimedRun
 from chat.services.tool_runner import ToolOutcome, run_tool
@@ -50,25 +51,31 @@ class Turn:
 
     async def answer(self) -> None:
         """Make the whole answer. Raises ModelError when the model server fails in the middle."""
-        if emergency := emergency_answer(self.claimed.question, self.claimed.language):
+        if self.claimed.emergency:
             self.flags.append("emergency")
             self.model = "rules"
-            await self.say(emergency)
+            await self.say(self.claimed.emergency)
             return
         items = list(self.claimed.items)
-        for rounds_left in range(self.claimed.assistant.max_tool_rounds, -1, -1):
+        for rounds_left in range(self._assistant.max_tool_rounds, -1, -1):
             done = await self._model_turn(self._request(items, allow_tools=rounds_left > 0))
             if not done.calls or rounds_left == 0:
                 break
             for outcome in await self._run_tools(done):
                 call = outcome.call
                 items += call_items(call.call_id, call.name, call.arguments, outcome.result.data)
-        await self._say_receipts()
+        await self.say_what_was_done()
         if not self.text.strip():
             raise ModelError("the model answered nothing")
 
+    @property
+    def _assistant(self) -> Assistant:
+        if self.claimed.assistant is None:
+            raise Assistant.DoesNotExist
+        return self.claimed.assistant
+
     def _request(self, items: list[dict[str, Any]], *, allow_tools: bool) -> ModelRequest:
-        assistant = self.claimed.assistant
+        assistant = self._assistant
         tools = registered_tools()
         return ModelRequest(
             model=assistant.effective_model,
@@ -107,20 +114,31 @@ class Turn:
             self.flags.append("partial")
 
     async def _run_tools(self, done: TurnDone) -> list[ToolOutcome]:
-        offered = frozenset(self.claimed.assistant.tools)
+        offered = frozenset(self._assistant.tools)
         outcomes = []
         for call in done.calls:
             await self.emit(ToolCalled, name=call.name)
-            outcome = await in_db(
-                run_tool, run_id=self.claimed.run_id, position=len(self.outcomes), call=call, offered=offered
-            )
+            outcome = await self._run_tool(call, offered)
             await self.emit(ToolFinished, name=call.name, ok=outcome.result.ok, code=outcome.result.code)
-            self.outcomes.append(outcome)
             outcomes.append(outcome)
         return outcomes
 
-    async def _say_receipts(self) -> None:
-        """The confirmation is the server's word, whatever the model wrote around it."""
-        receipts = [outcome.result.receipt for outcome in self.outcomes if outcome.result.receipt]
-        for receipt in receipts:
-            await self.say(f"\n\n{receipt}" if self.text.strip() else receipt)
+    async def _run_tool(self, call: FunctionCall, offered: frozenset[str]) -> ToolOutcome:
+        """Run a tool to its end even when the run is stopped: what it commits must be told."""
+        running = asyncio.ensure_future(
+            in_db(run_tool, run_id=self.claimed.run_id, position=len(self.outcomes), call=call, offered=offered)
+        )
+        try:
+            await asyncio.shield(running)
+        finally:
+            outcome = await running
+            self.outcomes.append(outcome)
+        return outcome
+
+    async def say_what_was_done(self) -> None:
+        """Confirmations and the question for consent are the server's words, whatever the model wrote, and however
+        the run ends."""
+        for outcome in self.outcomes:
+            words = outcome.result.receipt or outcome.result.data.get("question")
+            if words and words not in self.text:
+                await self.say(f"\n\n{words}" if self.text.strip() else words)

@@ -70,6 +70,7 @@ class Tool(Generic[Args]):
     level: IdentityLevel = IdentityLevel.ANONYMOUS
     writes: bool = False
     needs_consent: bool = False
+    waits_after: tuple[str, ...] = ()  # not in the same run as these: the person has to speak between
 
     def as_function(self) -> dict[str, Any]:
         """The tool as the Responses API wants it declared."""
@@ -88,6 +89,7 @@ def tool(
     level: IdentityLevel = IdentityLevel.ANONYMOUS,
     writes: bool = False,
     needs_consent: bool = False,
+    waits_after: tuple[str, ...] = (),
 ) -> Callable[[Callable[[Args, ToolContext], ToolResult]], Tool[Args]]:
     """Declare a tool: the function's name is its name, its docstring what the model reads."""
 
@@ -100,6 +102,7 @@ def tool(
             level=level,
             writes=writes,
             needs_consent=needs_consent,
+            waits_after=waits_after,
         )
 
     return declare
