@@ -1,6 +1,7 @@
 """A website on a real socket of this machine that says exactly what a test wants, and rules that let it be reached."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from chat.media.addresses import is_public
 Page = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 PUBLIC = "93.184.216.34"
 HERE = "127.0.0.1"
+CONTENT_LENGTH = re.compile(r"^content-length: (\d+)", re.IGNORECASE | re.MULTILINE)
 
 
 def response(body: bytes = b"", *, status: str = "200 OK", **headers: str) -> bytes:
@@ -26,11 +28,13 @@ def response(body: bytes = b"", *, status: str = "200 OK", **headers: str) -> by
 
 @dataclass
 class Site:
-    """What it answers, by path, and every request head it was sent."""
+    """What it answers, by path, and every request it was sent."""
 
     port: int = 0
     pages: dict[str, Page] = field(default_factory=dict)
     heads: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    server_names: list[str | None] = field(default_factory=list)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def url(self, path: str, host: str = "media.clinic.com", scheme: str = "http") -> str:
@@ -40,6 +44,8 @@ class Site:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             self.heads.append(head)
+            if announced := CONTENT_LENGTH.search(head):
+                self.bodies.append(await reader.readexactly(int(announced[1])))
             page = self.pages[head.split()[1].partition("?")[0]]
             if isinstance(page, bytes):
                 writer.write(page)

@@ -284,9 +284,7 @@ async def test_at_most_five_are_taken(rules: Rules, names: Names) -> None:
     with pytest.raises(ApiError) as error:
         await check_urls(urls, field="media_urls", rules=rules)
 
-    assert error.value.as_dict() == refused(
-        "https://clinic.com/5", "At most 5 are taken.", named_field="media_urls"
-    )
+    assert error.value.as_dict() == refused("https://clinic.com/5", "At most 5 are taken.", named_field="media_urls")
     assert names.asked == []
 
 
