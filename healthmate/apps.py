@@ -1,6 +1,7 @@
 """The composition root as a Django app, so that its checks and commands are found."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class HealthMateConfig(AppConfig):
@@ -14,3 +15,9 @@ class HealthMateConfig(AppConfig):
         from healthmate import checks, health  # noqa: F401, PLC0415 (models are not loaded before)
 
         health.register_checks()
+
+
+class ClinicAdminConfig(AdminConfig):
+    """Django's admin on the project's own site."""
+
+    default_site = "healthmate.common.admin_site.ClinicAdminSite"

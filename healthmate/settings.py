@@ -75,7 +75,7 @@ CSRF_TRUSTED_ORIGINS = CORS_ALLOWED_ORIGINS
 INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",  # or Django's own handler would serve static files in development
     "daphne",
-    "django.contrib.admin",
+    "healthmate.apps.ClinicAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
