@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 from django.contrib import admin
 from django.db.models import Count, Model, Prefetch, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from chat.models import Assistant, Contact, Message, Run, Thread, ToolCall
 from chat.owners import actor_of
 from chat.tool_registry import registered_tools
+from patients.services import record_access
 
 TRANSCRIPT_MESSAGES = 200
 AnyModel = TypeVar("AnyModel", bound=Model)
@@ -134,6 +135,23 @@ class ThreadAdmin(ReadOnlyAdmin[Thread]):
     def who(self, thread: Thread) -> str:
         """The contact's name, or what logs call it."""
         return (thread.contact.name if thread.contact else "") or actor_of(thread)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Reading what an identified patient wrote is reading of the patient's data: it leaves an event."""
+        response = super().change_view(request, object_id, form_url, extra_context)
+        thread = self.get_object(request, object_id)
+        if thread is not None and thread.patient_id is not None:
+            user = request.user
+            record_access(
+                patient_id=thread.patient_id,
+                actor=str(user.pk),
+                user_id=user.pk,
+                purpose="transcript",
+                thread_id=thread.pk,
+            )
+        return response
 
     @admin.display(description=_("transcript"))
     def transcript(self, thread: Thread) -> SafeString:

@@ -1,8 +1,10 @@
 """What clients send and get, in the shapes of the wire contract."""
 
 from datetime import UTC
+from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from healthmate.common import errors
@@ -34,21 +36,29 @@ class MessageIn(serializers.Serializer[object]):
 
 
 class UrlList(serializers.ListField):
-    """Addresses, at most a handful; which ones are fetched or handed on is decided in `media`."""
+    """Addresses; how many and which ones are taken is decided in `media`, which names the one it refuses."""
 
-    child = serializers.CharField(max_length=2048)
+    child = TextField(allow_blank=True, trim_whitespace=False)
 
 
 class WebsiteMessageIn(serializers.Serializer[object]):
     """Body of `POST /chat/` and `POST /chat/stream`."""
 
-    content = TextField(help_text="What the person wrote; up to MAX_MESSAGE_CHARS characters.")
-    media_urls = UrlList(required=False, default=list, max_length=5, help_text="Images, handed to the model.")
-    audio_urls = UrlList(required=False, default=list, max_length=5, help_text="Recordings, fetched and transcribed.")
+    content = TextField(
+        allow_blank=True, help_text="What the person wrote; up to MAX_MESSAGE_CHARS characters. Empty only with media."
+    )
+    media_urls = UrlList(required=False, default=list, help_text="Images, handed to the model.")
+    audio_urls = UrlList(required=False, default=list, help_text="Recordings, fetched and transcribed.")
 
     def validate_content(self, value: str) -> str:
         """See message_text."""
         return message_text(value)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A message says something, in one way or another."""
+        if not (attrs["content"].strip() or attrs["media_urls"] or attrs["audio_urls"]):
+            raise serializers.ValidationError({"content": _("This field may not be blank.")})
+        return attrs
 
 
 class ToolCallOut(serializers.Serializer[object]):

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.security import SecurityMiddleware
 from django.utils import translation
 from django.utils.translation import gettext as _
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -25,8 +26,18 @@ from healthmate.common.errors import ApiError
 MAX_BODY = 2_621_440  # bytes; more is refused by the parser, which reads no further
 
 
+class AnyAccept(DefaultContentNegotiation):
+    """Errors are JSON also for who asks for `text/event-stream`, as every `EventSource` does."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        """The first renderer, whatever is asked for."""
+        return renderers[0], renderers[0].media_type
+
+
 class StreamView(ConversationView):
     """A view whose handlers may return an EventStreamResponse."""
+
+    content_negotiation_class = AnyAccept
 
     plain: Encode
     numbered: Encode

@@ -1,7 +1,7 @@
 """Seed 5: the chat of the clinic's website, by device."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -12,12 +12,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat import selectors
-from chat.models import Run
+from chat.media import check_urls, transcripts_of
+from chat.models import Run, Thread
 from chat.owners import Owner
 from chat.run_log import KEEP_SECONDS
-from chat.serializers import RunOut, WebsiteMessageIn
+from chat.serializers import RunOut, WebsiteMessageIn, message_text
 from chat.services.chat_service import ChatService
-from chat.services.conversations import Incoming
+from chat.services.conversations import Incoming, repeated_run
+from chat.services.openai_service import OpenAIService
 from chat.services.runs import mark_seen
 from chat.sse import website_events, website_events_with_ids
 from chat.stream_views import StreamView, resume_after
@@ -31,6 +33,7 @@ from healthmate.common.throttles import AddressThrottle, MessageThrottle
 AnyResponse = TypeVar("AnyResponse", bound=HttpResponseBase)
 # A short answer may be over before the EventSource of the seed's example has connected.
 JUST_FINISHED = timedelta(seconds=60)
+MEDIA_ERRORS = (errors.URL_REFUSED, errors.TRANSCRIPTION_UNAVAILABLE)
 EXAMPLE_MESSAGE = {"content": "Hello, I want to schedule an appointment", "media_urls": [], "audio_urls": []}
 EXAMPLE_STREAM = (
     'data: {"content":"Hello, I am Anna","timestamp":"2026-11-21T15:04:05.123456Z","is_final":false,"seq":2}\n\n'
@@ -51,10 +54,23 @@ class WebsiteView(ConversationView):
         incoming = Incoming(
             content=message["content"],
             media_urls=tuple(message["media_urls"]),
+            audio_urls=tuple(message["audio_urls"]),
             idempotency_key=idempotency_key(request),
             language="en" if (get_language() or "").startswith("en") else "es",
         )
-        return await ChatService().send(owner=owner, thread_id=None, incoming=incoming), device
+        return await self._send(owner, incoming), device
+
+    async def _send(self, owner: Owner, incoming: Incoming) -> Run:
+        """Send it once what came with it is checked and its recordings are read: nothing is stored before."""
+        if incoming.media_urls or incoming.audio_urls:
+            repeated = await in_db(repeated_run, owner=owner, place=Thread.Kind.WEBSITE, incoming=incoming)
+            if repeated:
+                return repeated
+            await check_urls(incoming.media_urls, field="media_urls")
+            spoken = await transcripts_of(incoming.audio_urls, OpenAIService())
+            incoming = replace(incoming, transcripts=tuple(spoken))
+            message_text("".join((incoming.content, *spoken)))
+        return await ChatService().send(owner=owner, thread_id=None, incoming=incoming)
 
 
 class ChatView(WebsiteView):
@@ -67,7 +83,10 @@ class ChatView(WebsiteView):
         auth=ANYBODY,
         parameters=[IDEMPOTENCY_KEY],
         request=body(WebsiteMessageIn, EXAMPLE_MESSAGE),
-        responses={200: answer(RunOut, EXAMPLE_RUN, "The answer."), **error_responses(*MESSAGE_ERRORS, *RUN_ERRORS)},
+        responses={
+            200: answer(RunOut, EXAMPLE_RUN, "The answer."),
+            **error_responses(*MESSAGE_ERRORS, *MEDIA_ERRORS, *RUN_ERRORS),
+        },
     )
     async def post(self, request: Request) -> Response:
         """Send a message and wait for its answer."""
@@ -92,7 +111,7 @@ class ChatStreamView(WebsiteView, StreamView):
         auth=ANYBODY,
         parameters=[IDEMPOTENCY_KEY],
         request=body(WebsiteMessageIn, EXAMPLE_MESSAGE),
-        responses={**event_stream(EXAMPLE_STREAM), **error_responses(*MESSAGE_ERRORS)},
+        responses={**event_stream(EXAMPLE_STREAM), **error_responses(*MESSAGE_ERRORS, *MEDIA_ERRORS)},
     )
     async def post(self, request: Request) -> HttpResponseBase:
         """Send a message and stream its answer."""

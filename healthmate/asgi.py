@@ -1,5 +1,6 @@
 """The ASGI application: what a server starts, or refuses to start with a sentence that tells the mend."""
 
+import asyncio
 import os
 from typing import Any
 
@@ -8,6 +9,8 @@ from django.core.asgi import get_asgi_application
 from django.core.handlers.asgi import ASGIHandler
 from django.core.management.base import SystemCheckError
 from django.urls import Resolver404, resolve
+
+from healthmate.database import release_embedded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "healthmate.settings")
 
@@ -29,12 +32,30 @@ class Application:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """The ASGI entry."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
         if scope["type"] == "http" and scope["method"] in {"GET", "POST"}:
             view, kwargs = _stream_view(scope["path"])
             if view is not None:
                 await view.serve(scope, receive, send, **kwargs)
                 return
         await self._django(scope, receive, send)
+
+
+async def _live(receive: Any, send: Any) -> None:
+    """Start, and at the end let runs finish, close what is open and give the embedded database back."""
+    from chat.services.shutdown import shut_down  # noqa: PLC0415 (apps are not loaded before)
+
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await shut_down()
+            await asyncio.to_thread(release_embedded)
+            await send({"type": "lifespan.shutdown.complete"})
+            return
 
 
 def _stream_view(path: str) -> tuple[Any, dict[str, Any]]:

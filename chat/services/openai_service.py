@@ -330,6 +330,13 @@ def _scripted_provider() -> Provider:
     return _provider("http://scripted.invalid/v1", "none", DefaultAsyncHttpxClient(transport=ScriptedTransport()))
 
 
+async def close_clients() -> None:
+    """Close this event loop's connections to model servers; they are opened anew when they are needed again."""
+    for provider in [*_providers().values(), _scripted_provider()]:
+        await provider.client.close()
+    _providers().clear()
+
+
 def _provider(base_url: str, api_key: str, http_client: httpx2.AsyncClient) -> Provider:
     timeout = httpx2.Timeout(settings.LLM_TIMEOUT, connect=CONNECT_TIMEOUT)
     client = AsyncOpenAI(base_url=base_url, api_key=api_key, max_retries=0, timeout=timeout, http_client=http_client)

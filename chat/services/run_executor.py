@@ -68,6 +68,23 @@ class RunExecutor:
         self._stopped.add(run_id)
         return task.cancel()
 
+    async def idle(self) -> None:
+        """Return when nothing goes on any more."""
+        while pending := {*self._last.values(), *self._afterwards}:
+            await asyncio.wait(pending)
+
+    async def shut_down(self, *, grace: float) -> None:
+        """Wait `grace` seconds for the runs to finish, then stop them; each ends in the log and the database."""
+        try:
+            async with asyncio.timeout(grace):
+                await self.idle()
+        except TimeoutError:
+            for task in list(self._last.values()) + list(self._running.values()):
+                task.cancel()
+            await self.idle()
+        if self._leases is not None:
+            self._leases.cancel()
+
     def _forget(self, thread_id: UUID, task: asyncio.Task[None]) -> None:
         if self._last.get(thread_id) is task:
             del self._last[thread_id]
