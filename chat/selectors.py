@@ -65,9 +65,10 @@ def running(owner: Owner, thread_id: UUID) -> Run | None:
     return thread_of(owner, thread_id).runs.filter(status=Run.Status.IN_PROGRESS).first()
 
 
-def last_run(owner: Owner, thread_id: UUID) -> Run | None:
-    """The newest run of the owner's conversation. Raises ApiError THREAD_NOT_FOUND."""
-    return thread_of(owner, thread_id).runs.order_by("-message__number", "-created_at").first()
+def last_run(owner: Owner, thread_id: UUID, run_id: UUID | None = None) -> Run | None:
+    """The newest run of the owner's conversation, or the one that is named. Raises ApiError THREAD_NOT_FOUND."""
+    runs = thread_of(owner, thread_id).runs.order_by("-message__number", "-created_at")
+    return runs.filter(id=run_id).first() if run_id else runs.first()
 
 
 def run_to_watch(owner: Owner, *, finished_after: datetime) -> Run | None:
@@ -75,6 +76,11 @@ def run_to_watch(owner: Owner, *, finished_after: datetime) -> Run | None:
     unseen = Run.objects.filter(thread__in=threads_of(owner), thread__kind=Thread.Kind.WEBSITE, seen_at__isnull=True)
     recent = Q(finished_at__isnull=True) | Q(finished_at__gte=finished_after)
     return unseen.filter(recent).order_by("created_at").first()
+
+
+def website_run(owner: Owner, run_id: UUID) -> Run | None:
+    """A run of the owner's on the website, by its id."""
+    return Run.objects.filter(thread__in=threads_of(owner), thread__kind=Thread.Kind.WEBSITE, id=run_id).first()
 
 
 def lapsed(runs: RunQuerySet) -> RunQuerySet:

@@ -31,7 +31,7 @@ from chat.services import runs, sessions
 from chat.services.chat_service import ChatService
 from chat.services.conversations import Incoming
 from chat.sse import session_events, session_events_with_ids
-from chat.stream_views import StreamView, resume_after
+from chat.stream_views import AFTER, RUN_ID, StreamView, resume_after, wanted_run
 from chat.views import IDEMPOTENCY_KEY, MESSAGE_ERRORS, RUN_ERRORS, ConversationView, idempotency_key, parse_thread_id
 from healthmate.common import errors
 from healthmate.common.db import in_db
@@ -229,7 +229,7 @@ class SessionStreamView(UserView, StreamView):
         summary="Resume the session's last answer",
         description="From `Last-Event-ID` or `?after=`; without either the whole. 204 when nothing was asked yet.",
         auth=USER_ONLY,
-        parameters=[SESSION_ID],
+        parameters=[SESSION_ID, AFTER, RUN_ID],
         responses={
             **event_stream(EXAMPLE_STREAM),
             204: nothing("There is no answer to read."),
@@ -238,8 +238,8 @@ class SessionStreamView(UserView, StreamView):
     )
     async def get(self, request: Request, session_id: str) -> HttpResponseBase:
         """Resume the last answer."""
-        after = resume_after(request)
-        run = await in_db(selectors.last_run, self.owner(request), parse_thread_id(session_id))
+        after, run_id = resume_after(request), wanted_run(request)
+        run = await in_db(selectors.last_run, self.owner(request), parse_thread_id(session_id), run_id)
         if run is None:
             return Response(status=204)
         return await self.stream(request, run.id, after=after)

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.security import SecurityMiddleware
 from django.utils import translation
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,6 +24,8 @@ from healthmate.common import errors
 from healthmate.common.envelope import as_json_response
 from healthmate.common.errors import ApiError
 
+RUN_ID = OpenApiParameter("run_id", UUID, description="Which answer to read: `X-Run-ID` of the stream that broke.")
+AFTER = OpenApiParameter("after", int, description="`seq` of the last event that the client has.")
 MAX_BODY = 2_621_440  # bytes; more is refused by the parser, which reads no further
 
 
@@ -69,7 +72,9 @@ class StreamView(ConversationView):
     async def stream(self, request: Request, run_id: UUID, *, after: int = 0) -> EventStreamResponse:
         """The run's events from number `after` on, in the words that the client understands."""
         encode = vocabulary(type(self).plain, type(self).numbered, request.headers.get("Accept", ""))
-        return EventStreamResponse(EventStream(await ChatService().feed(run_id), encode, after=after))
+        response = EventStreamResponse(EventStream(await ChatService().feed(run_id), encode, after=after))
+        response.headers["X-Run-ID"] = str(run_id)
+        return response
 
 
 def resume_after(request: Request) -> int:
@@ -83,6 +88,15 @@ def resume_after(request: Request) -> int:
     if not (given.isascii() and given.isdigit() and len(given) < len(str(2**31))):
         raise ApiError(errors.INVALID_REQUEST, message=_("Last-Event-ID and ?after= take the number of an event."))
     return int(given)
+
+
+def wanted_run(request: Request) -> UUID | None:
+    """The run that `?run_id=` names, if it does. Raises ApiError INVALID_REQUEST for what is no UUID."""
+    given = request.query_params.get("run_id", "")
+    try:
+        return UUID(given) if given else None
+    except ValueError:
+        raise ApiError(errors.INVALID_REQUEST, message=_("?run_id= takes the id of a run.")) from None
 
 
 def _through_middleware(request: ASGIRequest, response: Any) -> Any:

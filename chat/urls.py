@@ -1,6 +1,6 @@
 """Addresses of seeds 1, 4 and 5."""
 
-from chat import session_views, views, website_views
+from chat import session_views, views, website_page_views, website_views
 from healthmate.common.routing import both
 
 SESSIONS = "api/chat/realtime/sessions"
@@ -8,6 +8,9 @@ SESSIONS = "api/chat/realtime/sessions"
 urlpatterns = [
     *both("chat/", website_views.ChatView.as_view(), name="chat"),
     *both("chat/stream", website_views.ChatStreamView.as_view(), name="chat-stream"),
+    *both("chat/history", website_page_views.WebsiteHistoryView.as_view(), name="chat-history"),
+    *both("chat/stop", website_page_views.WebsiteStopView.as_view(), name="chat-stop"),
+    *both("chat/reset", website_page_views.WebsiteResetView.as_view(), name="chat-reset"),
     *both("chat/create", views.CreateThreadView.as_view(), name="chat-create"),
     *both("chat/update/<str:thread_id>", views.UpdateThreadView.as_view(), name="chat-update"),
     *both("chat/<str:thread_id>", views.ThreadView.as_view(), name="chat-thread"),

@@ -81,7 +81,7 @@ def claim_next_run(*, thread_id: UUID, among: Collection[UUID]) -> ClaimedRun | 
     if oldest is not None:
         raise ThreadBusyError(oldest.id)
     emergency = emergency_answer(run.message.text, thread.language)
-    assistant = None if emergency else _pick_assistant(thread, run.message.text)
+    assistant = _pick_assistant(thread, run.message.text, emergency=bool(emergency))
     run.assistant, run.status, run.started_at = assistant, Run.Status.IN_PROGRESS, clock.now()
     run.lease_until = clock.now() + LEASE
     run.save(update_fields=["assistant", "status", "started_at", "lease_until"])
@@ -131,12 +131,17 @@ def renew_leases(*, run_ids: Collection[UUID]) -> None:
     )
 
 
-def _pick_assistant(thread: Thread, text: str) -> Assistant:
+def _pick_assistant(thread: Thread, text: str, *, emergency: bool) -> Assistant | None:
     """The session lock's assistant goes on, unless the message plainly wants another (seed 5).
+
+    None in an emergency, which rules answer; the conversation is kept open all the same.
 
     Raises Assistant.DoesNotExist when staff have left none active.
     """
     key = thread.contact.phone_number.removeprefix("chat_") if thread.contact else "system"
+    if emergency:
+        keep_session(key, session_lock(key) or intents.GENERAL)
+        return None
     slug = intents.detect_intent(text) or session_lock(key) or intents.GENERAL
     assistant = selectors.assistant_for(slug) or selectors.assistant_for(intents.GENERAL)
     if assistant is None:
