@@ -16,6 +16,7 @@ from patients.models import Appointment, Practitioner, Slot
 from patients.scheduling import HOLD_TIME, block_slots, cancel_by_clinic, is_live, new_reference, release_expired
 
 BY_CLINIC = "cancelled by the clinic"
+YEARS = range(1900, 2200)
 
 
 class WithSlotsFilter(admin.SimpleListFilter):
@@ -58,10 +59,24 @@ class PractitionerAdmin(admin.ModelAdmin[Practitioner]):
         return pretty_json(practitioner.resource)
 
 
+class SlotForm(forms.ModelForm[Slot]):
+    """A slot; at the calendar's ends its time could be stored and, in another zone, not be read."""
+
+    def clean(self) -> dict[str, Any]:
+        """The cleaned data, its years those of a clinic."""
+        cleaned = super().clean() or {}
+        for name in ("starts_at", "ends_at"):
+            moment = cleaned.get(name)
+            if moment and moment.year not in YEARS:
+                self.add_error(name, forms.DateTimeField.default_error_messages["invalid"])
+        return cleaned
+
+
 @admin.register(Slot)
 class SlotAdmin(admin.ModelAdmin[Slot]):
     """The times that are offered, and who has them."""
 
+    form = SlotForm
     list_display = ("starts_at", "ends_at", "practitioner", "blocked", "taken_by")
     list_filter = ("blocked", WithSlotsFilter)
     search_fields = ("practitioner__full_name", "practitioner__specialty")

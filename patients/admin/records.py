@@ -52,7 +52,7 @@ class SharedResourceAdmin(ReadOnly, WithJson, admin.ModelAdmin[SharedResource]):
 class QuarantinedResourceAdmin(ReadOnly, WithJson, admin.ModelAdmin[QuarantinedResource]):
     """What an import refused, and why."""
 
-    list_display = ("file", "index", "resource_type", "resource_id", "reason", "created_at")
+    list_display = ("file", "index", "entry", "resource_type", "resource_id", "reason", "created_at")
     list_filter = ("resource_type",)
     search_fields = ("file", "reason", "resource_id")
     fields = _fields_of(QuarantinedResource)

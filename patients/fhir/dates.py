@@ -12,6 +12,8 @@ from patients.fhir.values import quantity_text
 PARTIAL = re.compile(r"(\d{4})(?:-(\d{1,2}))?$")
 LEAP_SECOND = re.compile(r"(T\d\d:\d\d):60")
 NON_DATES = ("Age", "Range", "String")
+# Systems write the calendar's ends for "not known" and "never"; in another zone they are no dates at all.
+FIRST_YEAR, LAST_YEAR = 2, 9998
 
 
 def parse_date(text: str) -> date | None:
@@ -25,7 +27,10 @@ def parse_date(text: str) -> date | None:
 
 
 def parse_instant(value: Any) -> datetime | None:
-    """An aware instant in UTC: a partial date is its first moment, no zone means the clinic's."""
+    """An aware instant in UTC: a partial date is its first moment, no zone means the clinic's.
+
+    None for what is no date, and for the first and the last year of the calendar.
+    """
     text = LEAP_SECOND.sub(r"\1:59", as_text(value)).replace("T24:00", "T00:00")
     try:
         if partial := PARTIAL.match(text):
@@ -34,7 +39,7 @@ def parse_instant(value: Any) -> datetime | None:
             parsed = datetime.fromisoformat(text)
         if parsed.tzinfo is None:
             parsed = parsed.replace(tzinfo=timezone.get_default_timezone())
-        return parsed.astimezone(UTC)
+        return parsed.astimezone(UTC) if FIRST_YEAR <= parsed.year <= LAST_YEAR else None
     except (ValueError, OverflowError):
         return None
 

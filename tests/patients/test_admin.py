@@ -282,3 +282,11 @@ def test_slots_and_patients_complete_by_name(staff, fill):
     assert len(results) == 2
     assert staff.get("/admin/autocomplete/", {**query, "field_name": "slot", "term": "Restrepo"}).status_code == 200
     assert models.Slot.objects.count() == 2
+
+
+def test_what_was_refused_is_listed_with_its_place_in_a_bundle_on_a_line(staff):
+    QuarantinedResource.objects.create(file="lines.ndjson", index=41_007, entry=52_009, reason="no id", resource=None)
+    content = staff.get(address(QuarantinedResource, "changelist")).content.decode()
+    for name in ("index", "entry"):
+        assert f"field-{name}" in content
+    assert any(number in content for number in ("52009", "52.009", "52,009"))
