@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from chat.language import says_no, says_yes
+from chat.language import TO_CANCEL, says_no, says_yes
 from chat.scripted import phrases, understanding
 from chat.scripted.conversation import Conversation, ToolRecord
 from chat.scripted.understanding import BOOK, CANCEL, GREETING, HAND_OVER, HOURS, LIST, MOVE, REGISTER, THANKS
@@ -68,14 +68,17 @@ class _Talk:
     def _answer_to_question(self) -> Move | None:
         """A yes or a no to what the assistant asked last."""
         last = self._c.records[-1] if self._c.records else None
-        yes, no = says_yes(self._c.text), says_no(self._c.text)
-        if last is None or not (yes or no):
+        if last is None:
+            return None
+        asked_to_cancel = last.name == "list_appointments" and self._goal == CANCEL
+        yes = says_yes(self._c.text, to=TO_CANCEL if asked_to_cancel else None)
+        if not (yes or says_no(self._c.text)):
             return None
         if last.code == "CONSENT_REQUIRED":
             return Call(last.name, last.arguments) if yes else Say(phrases.not_registered())
         if last.name == "propose_appointment" and not last.code:
             return self._answer_to_proposal(last, yes=yes)
-        if last.name == "list_appointments" and self._goal == CANCEL and len(_upcoming(last)) == 1:
+        if asked_to_cancel and len(_upcoming(last)) == 1:
             appointment = {"appointment_id": _upcoming(last)[0].get("appointment_id")}
             return Call("cancel_appointment", appointment) if yes else Say(phrases.kept())
         return None

@@ -15,9 +15,11 @@ HAND_OVER, HOURS, GREETING, THANKS = "hand_over", "hours", "greeting", "thanks"
 _VOCABULARY = load("scripted")
 _WISHES = [(entry["wish"], re.compile(entry["says"])) for entry in _VOCABULARY["wishes"]]
 _TYPES: dict[str, str] = _VOCABULARY["document_types"]
+# A few words may stand between a kind of document and its number. Each is taken whole and never given back,
+# so the time is linear in the message.
 _FILLER = (
-    r"(?:\s*(?:[:#,\-]|no\.?|n[o°º]\.?|nro\.?|num\.?|numero|number|es|is|el|mi|my|de|del|"
-    r"documento|document|id|card))*\s*"
+    r"(?>\s*+(?:[:#,\-]|(?:numero|number|nro|num|n[o°])(?![a-z])\.?|"
+    r"(?:documento|document|card|del?|es|is|el|mi|my|id)(?![a-z]))){0,8}+\s*+"
 )
 _NUMBER = r"([a-z]{0,3}-?\d[\d.\- ]{1,24}\d|[a-z]{1,3}\d{4,20})"
 _TYPED = [
@@ -46,7 +48,7 @@ def wish_of(text: str) -> str | None:
 def document_in(text: str) -> tuple[str | None, str] | None:
     """The document's type code (None when it is not said) and its number as written, if there is one."""
     folded = fold(text)
-    for day in re.findall(r"\b\d{1,4}[/.\-]\d{1,2}[/.\-]\d{1,4}\b", folded):
+    for day in set(re.findall(r"\b\d{1,4}[/.\-]\d{1,2}[/.\-]\d{1,4}\b", folded)):
         if dates_in(day):
             folded = folded.replace(day, " , ")
     for code, pattern in _TYPED:
