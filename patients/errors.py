@@ -32,6 +32,9 @@ APPOINTMENT_OVERLAP = ErrorCode(
 APPOINTMENT_NOT_BOOKED = ErrorCode(
     "APPOINTMENT_NOT_BOOKED", 409, _("This appointment is not booked, so it cannot be moved.")
 )
+APPOINTMENT_NOT_BEGUN = ErrorCode(
+    "APPOINTMENT_NOT_BEGUN", 409, _("Whether the patient came can be said once the appointment has begun.")
+)
 APPOINTMENT_ALREADY_CANCELLED = ErrorCode(
     "APPOINTMENT_ALREADY_CANCELLED", 409, _("This appointment was cancelled already.")
 )

@@ -1,7 +1,8 @@
 """The agenda's writes: hold, book, move and cancel, each safe against two patients at once.
 
-The patient's row is locked first and then the slot's, always in this order: the first keeps a patient
-from taking two times that overlap, the second keeps two patients from taking one time.
+The patient's row is locked first, then the slot's, then the appointment's, always in this order (several of
+one kind by key): the first keeps a patient from taking two times that overlap and the clinic from closing
+what is being changed, the second keeps two patients from taking one time, the third keeps everybody else out.
 """
 
 import secrets
@@ -49,15 +50,16 @@ def propose_appointment(
     slot = _lock_slot(slot_id)
     _refuse_taken(slot, patient_id)
     holds = Appointment.objects.filter(patient_id=patient_id, status=Status.PENDING)
-    hold = holds.filter(slot=slot).first() or Appointment(patient_id=patient_id)
+    hold = holds.filter(slot=slot).select_for_update(of=("self",)).first() or Appointment(patient_id=patient_id)
     _clear_time(patient_id, slot, besides=hold)
     if thread_id:
         _close(holds.filter(thread_id=thread_id).exclude(pk=hold.pk), because=RELEASED)
     hold.slot = slot
     hold.reason = reason or hold.reason
-    hold.thread_id = thread_id
+    hold.thread_id = thread_id or hold.thread_id
     hold.expires_at = now() + HOLD_TIME
-    hold.save()
+    renewed = ["reason", "thread_id", "expires_at", "updated_at"]
+    hold.save(update_fields=None if hold._state.adding else renewed)
     return hold
 
 
@@ -72,10 +74,10 @@ def confirm_appointment(*, patient_id: int, appointment_id: UUID) -> Appointment
     _lock_patient(patient_id)
     slot_id = _own(patient_id, appointment_id).slot_id
     slot = _lock_slot(slot_id, offered=False)
-    appointment = _own(patient_id, appointment_id)  # as it is now that nobody else can close it
+    appointment = _own(patient_id, appointment_id, lock=True)  # as it is now that nobody else can close it
     if appointment.status == Status.BOOKED:
         return appointment
-    if appointment.status != Status.PENDING and appointment.cancel_reason != EXPIRED:
+    if appointment.status != Status.PENDING and not appointment.lapsed:
         raise ApiError(_why_closed(appointment))
     if not is_offered(slot):
         raise ApiError(errors.HOLD_EXPIRED)
@@ -85,7 +87,10 @@ def confirm_appointment(*, patient_id: int, appointment_id: UUID) -> Appointment
     appointment.reference = new_reference()
     appointment.expires_at = None
     appointment.cancel_reason = ""
-    appointment.save()
+    appointment.lapsed = False
+    appointment.save(
+        update_fields=["status", "reference", "expires_at", "cancel_reason", "lapsed", "updated_at"],
+    )
     return appointment
 
 
@@ -98,18 +103,20 @@ def move_appointment(*, patient_id: int, appointment_id: UUID, slot_id: int) -> 
     SLOT_TAKEN and APPOINTMENT_OVERLAP.
     """
     _lock_patient(patient_id)
-    appointment = _own(patient_id, appointment_id)
+    slot = _lock_slot(slot_id, offered=False)
+    appointment = _own(patient_id, appointment_id, lock=True)
     if appointment.status == Status.PENDING:
         raise ApiError(errors.APPOINTMENT_NOT_BOOKED)
     if appointment.status != Status.BOOKED or appointment.slot.starts_at <= now():
         raise ApiError(_why_closed(appointment))
     if appointment.slot_id == slot_id:
         return appointment
-    slot = _lock_slot(slot_id)
+    if not is_offered(slot):
+        raise ApiError(errors.SLOT_NOT_FOUND)
     _refuse_taken(slot, patient_id)
     _clear_time(patient_id, slot, besides=appointment)
     appointment.slot = slot
-    appointment.save()
+    appointment.save(update_fields=["slot", "updated_at"])
     return appointment
 
 
@@ -120,7 +127,7 @@ def cancel_appointment(*, patient_id: int, appointment_id: UUID, reason: str = "
     Raises APPOINTMENT_NOT_FOUND, APPOINTMENT_ALREADY_CANCELLED and APPOINTMENT_PAST.
     """
     _lock_patient(patient_id)
-    appointment = _own(patient_id, appointment_id)
+    appointment = _own(patient_id, appointment_id, lock=True)
     if appointment.status not in OPEN or appointment.slot.starts_at <= now():
         raise ApiError(_why_closed(appointment))
     appointment.status = Status.CANCELLED
@@ -130,10 +137,31 @@ def cancel_appointment(*, patient_id: int, appointment_id: UUID, reason: str = "
 
 
 @transaction.atomic
+def book_by_clinic(*, patient_id: int, slot_id: int, reason: str = "") -> Appointment:
+    """Book a free slot for a patient at once, under the rules that hold for patients too.
+
+    Raises SLOT_NOT_FOUND, SLOT_TAKEN and APPOINTMENT_OVERLAP.
+    """
+    hold = propose_appointment(patient_id=patient_id, slot_id=slot_id, reason=reason)
+    return confirm_appointment(patient_id=patient_id, appointment_id=hold.pk)
+
+
+@transaction.atomic
 def cancel_by_clinic(*, appointment_ids: Iterable[UUID], reason: str) -> int:
     """Cancel these appointments for the clinic, those that are booked or held; how many."""
-    open_ones = Appointment.objects.filter(pk__in=list(appointment_ids), status__in=OPEN)
-    return _close(open_ones, because=reason)
+    return _close(_locked(appointment_ids).filter(status__in=OPEN), because=reason)
+
+
+@transaction.atomic
+def close_by_clinic(*, appointment_ids: Iterable[UUID], came: bool, correcting: bool = False) -> int:
+    """Say of booked appointments that have begun whether the patient came; how many.
+
+    `correcting` also changes what was said before.
+    """
+    status = Status.FULFILLED if came else Status.NOSHOW
+    known = (Status.BOOKED, Status.FULFILLED, Status.NOSHOW) if correcting else (Status.BOOKED,)
+    begun = _locked(appointment_ids).filter(status__in=known, slot__starts_at__lte=now())
+    return begun.update(status=status, updated_at=now())
 
 
 @transaction.atomic
@@ -141,12 +169,6 @@ def block_slots(*, slot_ids: Iterable[int], blocked: bool) -> int:
     """Take slots out of what is offered, or put them back; appointments in them stay. How many changed."""
     slots = Slot.objects.filter(pk__in=list(slot_ids)).exclude(blocked=blocked)
     return slots.update(blocked=blocked)
-
-
-def release_expired(*, slot_id: int, besides: UUID | None = None) -> int:
-    """Close the expired hold in a slot, if there is one that is not `besides`; how many were closed."""
-    expired = Appointment.objects.filter(slot_id=slot_id, status=Status.PENDING, expires_at__lte=now())
-    return _close(expired.exclude(pk=besides) if besides else expired, because=EXPIRED)
 
 
 def new_reference() -> str:
@@ -172,8 +194,9 @@ def _lock_slot(slot_id: int, *, offered: bool = True) -> Slot:
 
 
 def _refuse_taken(slot: Slot, patient_id: int, *, error: ErrorCode = errors.SLOT_TAKEN) -> None:
-    """Raise `error` if somebody else has a locked slot; an expired hold in it is closed on the way."""
-    release_expired(slot_id=slot.pk)
+    """Raise `error` if somebody else has a locked slot; an expired hold in it lapses on the way."""
+    expired = slot.appointments.filter(status=Status.PENDING, expires_at__lte=now())
+    _close(expired, because=EXPIRED, lapsed=True)
     if slot.appointments.filter(status__in=OPEN).exclude(patient_id=patient_id).exists():
         raise ApiError(error)
 
@@ -188,12 +211,23 @@ def _clear_time(patient_id: int, slot: Slot, *, besides: Appointment) -> None:
         raise ApiError(errors.APPOINTMENT_OVERLAP, details={"appointment_id": str(overlapping.pk)})
 
 
-def _own(patient_id: int, appointment_id: UUID) -> Appointment:
+def _own(patient_id: int, appointment_id: UUID, *, lock: bool = False) -> Appointment:
     own = Appointment.objects.filter(patient_id=patient_id, pk=appointment_id)
+    if lock:
+        own = own.select_for_update(of=("self",))
     appointment = own.select_related("slot__practitioner").first()
     if appointment is None:
         raise ApiError(errors.APPOINTMENT_NOT_FOUND)
     return appointment
+
+
+def _locked(appointment_ids: Iterable[UUID]) -> QuerySet[Appointment]:
+    """These appointments with their patients locked, read after whoever was changing them has finished."""
+    chosen = Appointment.objects.filter(pk__in=list(appointment_ids))
+    patients = Patient.objects.filter(pk__in=chosen.values("patient_id")).order_by("pk")
+    list(patients.select_for_update(no_key=True).values_list("pk", flat=True))
+    list(chosen.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True))
+    return chosen
 
 
 def _why_closed(appointment: Appointment) -> ErrorCode:
@@ -201,5 +235,5 @@ def _why_closed(appointment: Appointment) -> ErrorCode:
     return errors.APPOINTMENT_ALREADY_CANCELLED if cancelled else errors.APPOINTMENT_PAST
 
 
-def _close(appointments: QuerySet[Appointment], *, because: str) -> int:
-    return appointments.update(status=Status.CANCELLED, cancel_reason=because, updated_at=now())
+def _close(appointments: QuerySet[Appointment], *, because: str, lapsed: bool = False) -> int:
+    return appointments.update(status=Status.CANCELLED, cancel_reason=because, lapsed=lapsed, updated_at=now())

@@ -4,8 +4,10 @@ from patients.access import record_access
 from patients.identity import add_identifier, identify, register, registration_types
 from patients.scheduling import (
     block_slots,
+    book_by_clinic,
     cancel_appointment,
     cancel_by_clinic,
+    close_by_clinic,
     confirm_appointment,
     move_appointment,
     propose_appointment,
@@ -14,8 +16,10 @@ from patients.scheduling import (
 __all__ = [
     "add_identifier",
     "block_slots",
+    "book_by_clinic",
     "cancel_appointment",
     "cancel_by_clinic",
+    "close_by_clinic",
     "confirm_appointment",
     "identify",
     "move_appointment",

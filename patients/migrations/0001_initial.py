@@ -166,6 +166,7 @@ class Migration(migrations.Migration):
                 ('reference', models.CharField(blank=True, max_length=12, null=True, unique=True, verbose_name='reference')),
                 ('reason', models.CharField(blank=True, max_length=300, verbose_name='reason')),
                 ('cancel_reason', models.CharField(blank=True, max_length=300, verbose_name='reason of cancellation')),
+                ('lapsed', models.BooleanField(default=False, editable=False, verbose_name='lapsed')),
                 ('thread_id', models.UUIDField(blank=True, editable=False, null=True, verbose_name='thread')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='created')),
                 ('updated_at', models.DateTimeField(auto_now=True, verbose_name='updated')),
@@ -301,5 +302,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='appointment',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'booked'), _negated=True), ('reference__isnull', False), _connector='OR'), name='booked_appointment_has_reference'),
+        ),
+        migrations.AddConstraint(
+            model_name='appointment',
+            constraint=models.CheckConstraint(condition=models.Q(('lapsed', False), ('status', 'cancelled'), _connector='OR'), name='lapsed_appointment_is_cancelled'),
         ),
     ]

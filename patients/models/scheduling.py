@@ -80,6 +80,8 @@ class Appointment(models.Model):
     reference = models.CharField(_("reference"), max_length=12, null=True, blank=True, unique=True)
     reason = models.CharField(_("reason"), max_length=300, blank=True)
     cancel_reason = models.CharField(_("reason of cancellation"), max_length=300, blank=True)
+    # Nobody cancelled it: its hold ran out and another wanted the slot. Its patient may still confirm it.
+    lapsed = models.BooleanField(_("lapsed"), default=False, editable=False)
     thread_id = models.UUIDField(_("thread"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now())
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
@@ -96,6 +98,9 @@ class Appointment(models.Model):
             ),
             models.CheckConstraint(
                 condition=~Q(status="booked") | Q(reference__isnull=False), name="booked_appointment_has_reference"
+            ),
+            models.CheckConstraint(
+                condition=Q(lapsed=False) | Q(status="cancelled"), name="lapsed_appointment_is_cancelled"
             ),
         )
         indexes = (models.Index(fields=("patient", "status"), name="appointment_patient"),)

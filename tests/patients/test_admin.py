@@ -24,6 +24,7 @@ from patients.models import (
     SharedResource,
     Slot,
 )
+from patients.services import book_by_clinic, propose_appointment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 MINE = [model for model in admin.site._registry if model._meta.app_label == "patients"]
@@ -219,17 +220,97 @@ def test_staff_book_an_appointment_with_a_reference(staff, make_patient, make_sl
     patient, slot = make_patient(), make_slot()
     assert post_appointment(staff, patient=patient.pk, slot=slot.pk, status="booked").status_code == 302
     assert Appointment.objects.get().reference.startswith("HM-")
-    response = post_appointment(staff, patient=patient.pk, slot=slot.pk, status="pending")
-    assert response.status_code == 200
-    assert Appointment.objects.count() == 1
+    assert (Appointment.objects.get().status, Appointment.objects.get().patient) == ("booked", patient)
 
 
 def test_an_expired_hold_does_not_keep_staff_from_booking(staff, make_patient, make_slot, clock):
     slot = make_slot()
-    assert post_appointment(staff, patient=make_patient().pk, slot=slot.pk, status="pending").status_code == 302
+    propose_appointment(patient_id=make_patient().pk, slot_id=slot.pk)
     clock.shift(timedelta(minutes=11))
-    assert post_appointment(staff, patient=make_patient("2").pk, slot=slot.pk, status="booked").status_code == 302
+    assert post_appointment(staff, patient=make_patient("2").pk, slot=slot.pk).status_code == 302
     assert sorted(Appointment.objects.values_list("status", flat=True)) == ["booked", "cancelled"]
+
+
+def form_errors(response):
+    assert response.status_code == 200
+    return {field: list(words) for field, words in response.context["adminform"].form.errors.items()}
+
+
+def test_staff_are_told_why_the_agenda_refuses_and_nothing_changes(staff, make_patient, make_slot):
+    patient = make_patient()
+    was = book_by_clinic(patient_id=patient.pk, slot_id=make_slot().pk)
+    taken = book_by_clinic(patient_id=make_patient("2").pk, slot_id=make_slot("2026-11-25 10:00").pk)
+    refused = {
+        make_slot("2026-11-24 10:15"): "The patient has another appointment at that time.",
+        taken.slot: "Another patient has this slot.",
+        make_slot("2026-11-26 10:00", blocked=True): (
+            "This slot is not offered: it is blocked or past, or takes no appointments."
+        ),
+    }
+    staff.cookies["django_language"] = "en"
+    for slot, words in refused.items():
+        assert form_errors(post_appointment(staff, patient=patient.pk, slot=slot.pk)) == {"slot": [words]}
+        if slot.starts_at.date() != was.slot.starts_at.date():
+            moved = post_appointment(staff, was.pk, slot=slot.pk, status="booked")
+            assert form_errors(moved) == {"slot": [words]}
+    assert Appointment.objects.count() == 2
+    still = Appointment.objects.get(pk=was.pk)
+    assert (still.status, still.slot, still.updated_at) == ("booked", was.slot, was.updated_at)
+
+
+def test_a_form_that_is_refused_releases_nobodys_hold(staff, make_patient, make_slot, clock):
+    hold = propose_appointment(patient_id=make_patient().pk, slot_id=make_slot().pk)
+    clock.shift(timedelta(minutes=11))
+    assert post_appointment(staff, patient="", slot=hold.slot_id, status="booked").status_code == 200
+    hold.refresh_from_db()
+    assert hold.status == "pending"
+
+
+def test_editing_a_held_appointment_leaves_its_end_alone(staff, make_patient, make_slot, clock):
+    hold = propose_appointment(patient_id=make_patient().pk, slot_id=make_slot().pk)
+    clock.shift(timedelta(minutes=5))
+    posted = post_appointment(staff, hold.pk, patient=hold.patient_id, slot=hold.slot_id, status="pending", reason="X")
+    assert posted.status_code == 302
+    ends = hold.expires_at
+    hold.refresh_from_db()
+    assert (hold.status, hold.reason, hold.expires_at) == ("pending", "X", ends)
+
+
+def test_staff_confirm_move_cancel_and_close_in_the_form(staff, make_patient, make_slot, clock):
+    first, second = make_slot(), make_slot("2026-11-25 10:00")
+    hold = propose_appointment(patient_id=make_patient().pk, slot_id=first.pk)
+
+    def post(**data):
+        assert post_appointment(staff, hold.pk, **data).status_code == 302
+        hold.refresh_from_db()
+        return hold.status, hold.slot
+
+    assert post(status="booked") == ("booked", first)
+    assert post(status="booked", slot=second.pk) == ("booked", second)
+    early = post_appointment(staff, hold.pk, status="fulfilled", slot=second.pk)
+    assert list(form_errors(early)) == ["__all__"]
+    clock.shift(timedelta(days=5))
+    assert post(status="noshow", slot=second.pk)[0] == "noshow"
+    assert post(status="fulfilled")[0] == "fulfilled"
+    assert post_appointment(staff, hold.pk, status="booked").status_code == 200
+    other = book_by_clinic(patient_id=hold.patient_id, slot_id=make_slot("2026-12-01 10:00").pk)
+    assert list(form_errors(post_appointment(staff, other.pk, slot=other.slot_id, status="booked", cancel_reason="x")))
+    assert (
+        post_appointment(staff, other.pk, slot=other.slot_id, status="cancelled", cancel_reason="strike").status_code
+        == 302
+    )
+    other.refresh_from_db()
+    assert (other.status, other.cancel_reason) == ("cancelled", "strike")
+    assert post_appointment(staff, other.pk, status="booked", patient=make_patient("2").pk).status_code == 302
+    other.refresh_from_db()
+    assert (other.status, other.patient_id) == ("cancelled", hold.patient_id)
+
+
+@pytest.mark.parametrize("status", ["pending", "booked", "cancelled", "fulfilled", "noshow"])
+def test_an_appointment_opens_in_every_status(staff, fill, status):
+    fill(1)
+    Appointment.objects.update(status=status, expires_at=Slot.objects.get().starts_at)
+    assert staff.get(address(Appointment, "change", Appointment.objects.get().pk)).status_code == 200
 
 
 def act(client, model, action, *rows):

@@ -4,14 +4,17 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, connection, connections, transaction
+from django.db.models.signals import pre_save
 
 from healthmate.common.errors import ApiError
 from patients.models import Appointment
 from patients.services import (
     block_slots,
+    book_by_clinic,
     cancel_appointment,
     cancel_by_clinic,
+    close_by_clinic,
     confirm_appointment,
     move_appointment,
     propose_appointment,
@@ -138,6 +141,35 @@ def test_an_expired_hold_that_another_let_go_again_is_booked(laura, carlos, make
     assert confirm_appointment(patient_id=laura.pk, appointment_id=hold.pk).status == "booked"
 
 
+@pytest.mark.parametrize("words", ["hold expired", "another time was chosen", ""])
+def test_no_words_of_a_patients_make_a_cancelled_appointment_confirmable(laura, book, make_slot, words):
+    held = propose_appointment(patient_id=laura.pk, slot_id=make_slot("2026-11-25 10:00").pk)
+    for appointment in (book(laura, make_slot()), held):
+        arguments = {"patient_id": laura.pk, "appointment_id": appointment.pk}
+        cancel_appointment(**arguments, reason=words)
+        assert refusal(confirm_appointment, **arguments) == "APPOINTMENT_ALREADY_CANCELLED"
+
+
+def test_a_lapsed_hold_that_is_booked_after_all_and_then_cancelled_stays_cancelled(laura, carlos, make_slot, clock):
+    slot = make_slot()
+    hold = propose_appointment(patient_id=laura.pk, slot_id=slot.pk)
+    clock.shift(timedelta(minutes=11))
+    other = propose_appointment(patient_id=carlos.pk, slot_id=slot.pk)
+    cancel_appointment(patient_id=carlos.pk, appointment_id=other.pk)
+    arguments = {"patient_id": laura.pk, "appointment_id": hold.pk}
+    assert confirm_appointment(**arguments).status == "booked"
+    cancel_appointment(**arguments)
+    assert refusal(confirm_appointment, **arguments) == "APPOINTMENT_ALREADY_CANCELLED"
+
+
+def test_what_the_clinic_cancels_is_not_confirmed_even_when_its_hold_had_run_out(laura, make_slot, clock):
+    hold = propose_appointment(patient_id=laura.pk, slot_id=make_slot().pk)
+    clock.shift(timedelta(minutes=11))
+    assert cancel_by_clinic(appointment_ids=[hold.pk], reason="hold expired") == 1
+    code = refusal(confirm_appointment, patient_id=laura.pk, appointment_id=hold.pk)
+    assert code == "APPOINTMENT_ALREADY_CANCELLED"
+
+
 @pytest.mark.parametrize("change", ["blocked", "begun"])
 def test_a_hold_does_not_outlive_its_slot(laura, make_slot, clock, change):
     slot = make_slot()
@@ -230,6 +262,40 @@ def test_the_clinic_cancels_what_is_open(laura, book, make_slot):
     assert Appointment.objects.get(pk=done.pk).status == "fulfilled"
 
 
+def test_the_clinic_books_under_the_same_rules(laura, carlos, book, make_slot):
+    taken = book(carlos, make_slot()).slot
+    booked = book_by_clinic(patient_id=laura.pk, slot_id=make_slot("2026-11-25 10:00").pk, reason="Control")
+    assert (booked.status, booked.reason, booked.expires_at, bool(booked.reference)) == (
+        "booked",
+        "Control",
+        None,
+        True,
+    )
+    for code, slot in (
+        ("SLOT_TAKEN", taken),
+        ("APPOINTMENT_OVERLAP", make_slot("2026-11-25 10:15")),
+        ("SLOT_NOT_FOUND", make_slot("2026-11-26 10:00", blocked=True)),
+    ):
+        assert refusal(book_by_clinic, patient_id=laura.pk, slot_id=slot.pk) == code
+    assert Appointment.objects.filter(patient=laura).count() == 1
+
+
+def test_the_clinic_books_what_the_patient_holds_and_the_thread_stays(laura, make_slot):
+    slot, thread = make_slot(), uuid4()
+    hold = propose_appointment(patient_id=laura.pk, slot_id=slot.pk, thread_id=thread)
+    booked = book_by_clinic(patient_id=laura.pk, slot_id=slot.pk)
+    assert (booked.pk, booked.status, booked.thread_id) == (hold.pk, "booked", thread)
+
+
+def test_the_clinic_says_who_came_and_may_correct_itself(laura, book, make_slot, clock):
+    begun, later = book(laura, make_slot()), book(laura, make_slot("2026-12-24 10:00"))
+    clock.shift(timedelta(days=5))
+    both = {"appointment_ids": [begun.pk, later.pk]}
+    assert [close_by_clinic(**both, came=False), close_by_clinic(**both, came=True)] == [1, 0]
+    assert close_by_clinic(**both, came=True, correcting=True) == 1
+    assert [Appointment.objects.get(pk=one.pk).status for one in (begun, later)] == ["fulfilled", "booked"]
+
+
 def test_the_database_itself_holds_one_live_appointment_per_slot(laura, carlos, book, make_slot):
     booked = book(laura, make_slot())
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -298,3 +364,104 @@ def test_two_patients_who_swap_towards_one_slot(laura, carlos, book, make_slot):
         *(lambda b=b: move_appointment(patient_id=b.patient_id, appointment_id=b.pk, slot_id=free.pk) for b in booked)
     )
     assert outcomes == ["SLOT_TAKEN", "booked"]
+
+
+# --- The clinic and the patient at once: two connections, in an order that the test chooses ------------------
+
+
+def confirming(patient, make_slot):
+    """A hold, and its confirmation."""
+    held = propose_appointment(patient_id=patient.pk, slot_id=make_slot().pk)
+    return held, lambda: confirm_appointment(patient_id=patient.pk, appointment_id=held.pk)
+
+
+def moving(patient, make_slot):
+    """A booked appointment, and its move to another slot."""
+    held, confirm = confirming(patient, make_slot)
+    confirm()
+    new = make_slot("2026-11-25 10:00")
+    return held, lambda: move_appointment(patient_id=patient.pk, appointment_id=held.pk, slot_id=new.pk)
+
+
+def proposing_again(patient, make_slot):
+    """A hold, and its renewal."""
+    held, _ = confirming(patient, make_slot)
+    return held, lambda: propose_appointment(patient_id=patient.pk, slot_id=held.slot_id)
+
+
+class Elsewhere(threading.Thread):
+    """Work on a connection of its own; `outcome` is what it gave back, or the code of its refusal."""
+
+    def __init__(self, work):
+        super().__init__()
+        self.work = work
+        self.outcome = None
+
+    def run(self):
+        try:
+            self.outcome = self.work()
+        except ApiError as error:
+            self.outcome = error.error.code
+        finally:
+            connections.close_all()
+
+    def start_until_it_waits(self):
+        """Return once the work is done, or stands before a lock that this test holds."""
+        self.start()
+        while self.is_alive():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                if cursor.fetchone()[0]:
+                    return
+            self.join(0.01)
+
+
+RACES = pytest.mark.parametrize("race", [confirming, moving, proposing_again], ids=lambda race: race.__name__)
+
+
+@RACES
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_cancellation_by_the_clinic_amid_a_patients_change_stands(laura, make_slot, race):
+    appointment, work = race(laura, make_slot)
+    clinic = Elsewhere(lambda: cancel_by_clinic(appointment_ids=[appointment.pk], reason="strike"))
+
+    def just_before_it_is_written(**_):
+        if clinic.ident is None:
+            clinic.start_until_it_waits()
+
+    pre_save.connect(just_before_it_is_written, sender=Appointment)
+    try:
+        work()
+    finally:
+        pre_save.disconnect(just_before_it_is_written, sender=Appointment)
+    clinic.join()
+    appointment.refresh_from_db()
+    assert (clinic.outcome, appointment.status, appointment.cancel_reason) == (1, "cancelled", "strike")
+
+
+@RACES
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_patients_change_amid_a_cancellation_by_the_clinic_is_refused(laura, make_slot, race):
+    appointment, work = race(laura, make_slot)
+    patient = Elsewhere(work)
+    with transaction.atomic():
+        assert cancel_by_clinic(appointment_ids=[appointment.pk], reason="strike") == 1
+        patient.start_until_it_waits()
+    patient.join()
+    appointment.refresh_from_db()
+    assert (appointment.status, appointment.cancel_reason) == ("cancelled", "strike")
+    if race is not proposing_again:  # which takes the slot that has become free, in a new appointment
+        assert patient.outcome == "APPOINTMENT_ALREADY_CANCELLED"
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_who_came_is_not_written_over_a_cancellation(laura, book, make_slot, clock):
+    booked = book(laura, make_slot())
+    clock.shift(timedelta(days=5))
+    other = Elsewhere(lambda: close_by_clinic(appointment_ids=[booked.pk], came=True))
+    with transaction.atomic():
+        cancel_by_clinic(appointment_ids=[booked.pk], reason="strike")
+        other.start_until_it_waits()
+    other.join()
+    booked.refresh_from_db()
+    assert (other.outcome, booked.status) == (0, "cancelled")
