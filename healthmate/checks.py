@@ -1,7 +1,6 @@
 """System checks that fail at start and tell the mend."""
 
 from collections import Counter
-from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -102,20 +101,6 @@ def numbers(**kwargs: Any) -> list[CheckMessage]:
             id="healthmate.E005",
         )
         for name, wanted in low
-    ]
-
-
-@register()
-def redis_package(**kwargs: Any) -> list[CheckMessage]:
-    """`REDIS_URL` is of use only with the client that Django's cache needs."""
-    if not settings.REDIS_URL or find_spec("redis"):
-        return []
-    return [
-        Error(
-            "REDIS_URL is set but the package redis is not installed.",
-            hint="pip install redis, or leave REDIS_URL out.",
-            id="healthmate.E006",
-        )
     ]
 
 

@@ -11,6 +11,8 @@ import httpx
 import pytest
 import uvicorn
 
+from tests.redis_server import RedisServer
+
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -81,3 +83,27 @@ def http(server: LiveServer) -> Iterator[httpx.Client]:
     """A new client of the server: no cookies, no token."""
     with httpx.Client(base_url=server.url, timeout=30) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def _redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def redis_server(_redis_server: RedisServer) -> RedisServer:
+    """A real Redis with nothing in it."""
+    _redis_server.ask("FLUSHALL")
+    return _redis_server
+
+
+@pytest.fixture
+def mortal_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A real Redis of the test's own, to kill and start again."""
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.kill()
