@@ -16,7 +16,7 @@ from patients.documents import normalize_number
 from patients.models import Consent, DocumentType, IdentityAttempt, Patient, PatientIdentifier
 
 DOCUMENT_FACTOR = 2  # a document may be tried from several devices
-FORGET_AFTER = timedelta(days=1)  # attempts that led to no lock
+FORGET_AFTER = timedelta(days=1)  # failures that led to no lock, counted from the last one
 OLDEST_AGE = timedelta(days=366 * 130)
 
 
@@ -30,15 +30,13 @@ def identify(*, document_type: str, document_number: str, birth_date: date, thre
     """
     kind = _document_type(document_type)
     numbers = _spellings(document_number, kind)
-    people = _subjects(thread_id=thread_id, actor=actor)
     with transaction.atomic():
-        attempts = _locked_attempts([*people, _document_subject(kind, numbers)])
+        attempts = _locked_attempts([*_subjects(thread_id=thread_id, actor=actor), _document_subject(kind, numbers)])
         _refuse_if_locked(attempts)
         patient = _match(kind, numbers, birth_date)
+        # A success forgives nothing: whoever has a record of their own could else guess at others without limit.
         if patient is None:
             _count_failure(attempts)
-        else:
-            IdentityAttempt.objects.filter(subject__in=people).delete()
     if patient is None:
         raise ApiError(errors.IDENTITY_NOT_MATCHED)
     return patient

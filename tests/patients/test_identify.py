@@ -114,13 +114,36 @@ def test_ten_attempts_lock_a_document_whether_it_exists_or_not(attempt, make_pat
     assert attempt("cd 30.995.750") == "IDENTITY_LOCKED"
 
 
-def test_a_success_clears_the_thread_and_the_device_but_not_the_document(attempt, make_patient):
+def test_a_success_forgives_no_failure(attempt, make_patient):
     patient = make_patient()
     who = {"thread": uuid4(), "actor": "device-1"}
     for _ in range(4):
         attempt(born=date(1980, 1, 1), **who)
     assert attempt(**who) == patient
-    assert [(row.subject.split(":")[0], row.failures) for row in IdentityAttempt.objects.all()] == [("document", 4)]
+    counted = {row.subject.split(":")[0]: row.failures for row in IdentityAttempt.objects.all()}
+    assert counted == {"document": 4, "thread": 4, "actor": 4}
+
+
+@pytest.mark.parametrize("same", ["thread", "actor"])
+def test_who_has_a_record_cannot_guess_at_others_between_successes(attempt, make_patient, same):
+    make_patient()
+    make_patient("77")
+    who = {same: uuid4() if same == "thread" else "device-1"}
+    answers = []
+    for guess in range(8):
+        answers += [attempt("77", born=date(1980, 1, 1 + guess), **who), attempt(**who)]
+    assert answers.count("IDENTITY_NOT_MATCHED") == 5
+    assert answers[9:] == ["IDENTITY_LOCKED"] * 7
+
+
+def test_failures_age_out(attempt, make_patient, clock):
+    patient = make_patient()
+    thread = uuid4()
+    for n in range(4):
+        attempt(str(n), thread=thread)
+    clock.shift(timedelta(days=1, seconds=1))
+    assert [attempt(str(n), thread=thread) for n in range(4)] == ["IDENTITY_NOT_MATCHED"] * 4
+    assert attempt(thread=thread) == patient
 
 
 def test_after_a_lock_the_count_begins_anew(attempt, make_patient, clock):
