@@ -69,8 +69,8 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CORS_ALLOW_CREDENTIALS = True
 CORS_ALLOW_HEADERS = (*default_headers, "idempotency-key", "last-event-id", "x-device-id")
-CORS_EXPOSE_HEADERS = ("X-Device-ID", "Retry-After")
-CSRF_TRUSTED_ORIGINS = CORS_ALLOWED_ORIGINS
+CORS_EXPOSE_HEADERS = ("X-Device-ID", "X-Run-ID", "Retry-After")
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",  # or Django's own handler would serve static files in development
@@ -230,6 +230,7 @@ VECTOR_SEARCH_TIMEOUT = env.float("VECTOR_SEARCH_TIMEOUT", default=10)
 LLM_TIMEOUT = env.float("LLM_TIMEOUT", default=45)
 LLM_STALL_TIMEOUT = env.float("LLM_STALL_TIMEOUT", default=10)
 TOTAL_REQUEST_TIMEOUT = env.float("TOTAL_REQUEST_TIMEOUT", default=60)
+SHUTDOWN_GRACE = env.float("SHUTDOWN_GRACE", default=20)
 DEFAULT_SESSION_TTL = env.int("DEFAULT_SESSION_TTL", default=86_400)
 
 CHAT_TOOLS = env.list(

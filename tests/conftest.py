@@ -52,7 +52,25 @@ class LiveServer:
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
-        asyncio.run(self.server.serve(sockets=[self.socket]))
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        from chat.services.shutdown import shut_down
+
+        self.loop = asyncio.get_running_loop()
+        await self.server.serve(sockets=[self.socket])
+        await shut_down()
+
+    def settle(self) -> None:
+        """Return when no request and no run goes on: the database is about to be emptied."""
+        asyncio.run_coroutine_threadsafe(self._settled(), self.loop).result(30)
+
+    async def _settled(self) -> None:
+        from chat.services.run_executor import current_executor
+
+        while tasks := set(self.server.server_state.tasks):
+            await asyncio.wait(tasks)
+        await current_executor().idle()
 
     def __enter__(self) -> "LiveServer":
         self.thread.start()
@@ -73,9 +91,10 @@ def _live_server(django_db_setup: None) -> Iterator[LiveServer]:
 
 
 @pytest.fixture
-def server(database: None, _live_server: LiveServer) -> LiveServer:
+def server(database: None, _live_server: LiveServer) -> Iterator[LiveServer]:
     """The product on a socket, on the test's database."""
-    return _live_server
+    yield _live_server
+    _live_server.settle()
 
 
 @pytest.fixture
