@@ -3,28 +3,28 @@
 import codecs
 import gzip
 import json
-import os
-import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from patients.fhir.kinds import KNOWN, rank
+from patients.fhir import sources
+from patients.fhir.kinds import KNOWN
 from patients.fhir.references import id_from
 from patients.fhir.shapes import Json, as_dict, as_text, kind_of
+from patients.fhir.sources import BadInputError, Found, find
 
-SUFFIXES = (".json", ".json.gz", ".ndjson", ".ndjson.gz")
-GZIP = b"\x1f\x8b"
+__all__ = ["BadInputError", "Entry", "Found", "Unit", "dumps", "find", "loads", "read"]
+
 BOM = b"\xef\xbb\xbf"
 LINES_AT_ONCE = 1000
 BYTES_AT_ONCE = 16_000_000
-FIRST_TYPE = re.compile(rb'"resourceType"\s*:\s*"(\w+)"')
 UNKNOWN = "(unknown)"
 MAX_DEPTH = 200
+MAX_ENTRIES = 500_000
 TOO_DEEP = "The JSON is nested too deeply."
 NO_RESOURCE = "(entry without resource)"
 
@@ -50,10 +50,6 @@ _entry = msgspec.json.Decoder(_Entry)
 _head = msgspec.json.Decoder(_Head)
 _bundle = msgspec.json.Decoder(_Bundle)
 _any = msgspec.json.Decoder()
-
-
-class BadInputError(ValueError):
-    """Something that cannot be read as FHIR; the message is a sentence for the operator."""
 
 
 @dataclass(kw_only=True)
@@ -86,51 +82,6 @@ class Unit:
     bundle: bool
     position: int = 0
     problem: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """The files to import in their order, and those of the folders that are no FHIR files by name."""
-
-    files: list[Path] = field(default_factory=list)
-    ignored: list[Path] = field(default_factory=list)
-
-
-def find(paths: list[Path]) -> Found:
-    """The files under `paths`, those that others refer to first; raises BadInputError for a path that is not there."""
-    files: dict[Path, None] = {}
-    ignored = []
-    for path in paths:
-        if path.is_dir():
-            for inner in sorted(item for item in path.rglob("*") if item.is_file()):
-                if inner.name.lower().endswith(SUFFIXES) and not inner.name.startswith("."):
-                    files[_absolute(inner)] = None
-                else:
-                    ignored.append(_absolute(inner))
-        elif path.exists():
-            files[_absolute(path)] = None
-        else:
-            raise BadInputError(f"There is no file or folder {path}.")
-    return Found(files=sorted(files, key=_rank), ignored=ignored)
-
-
-def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - as it was named: `..` goes, links stay
-
-
-def _rank(path: Path) -> int:
-    try:
-        with path.open("rb") as raw:
-            start = raw.read(4096)
-    except OSError:
-        return rank("")
-    if start.startswith(GZIP):
-        try:
-            start = zlib.decompressobj(wbits=31).decompress(start, 4096)
-        except zlib.error:
-            return rank("")
-    found = FIRST_TYPE.search(start)
-    return rank(found[1].decode() if found else "")
 
 
 def loads(raw: bytes | msgspec.Raw) -> Any:
@@ -194,15 +145,13 @@ def read(path: Path) -> Iterator[Unit]:
     """A file's units in order; what cannot be read comes as a unit with a `problem`, never as an exception."""
     name = str(path)
     try:
-        with path.open("rb") as raw:
-            zipped = raw.read(2) == GZIP
-            raw.seek(0)
-            source: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
+        with sources.opened(path) as (raw, source):
             if ".ndjson" in path.name.lower():
                 yield from _read_lines(name, source, raw)
             else:
-                data = source.read()
-                yield from _read_document(name, data)
+                yield from _read_document(name, sources.whole(source))
+    except BadInputError as error:
+        yield Unit(entries=[], bundle=False, problem=str(error))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         yield Unit(entries=[], bundle=False, problem=f"The gzip data is truncated or damaged: {error}.")
     except OSError as error:
@@ -258,6 +207,10 @@ def _bundle_units(data: bytes | msgspec.Raw, at: Entry) -> Iterator[Unit]:
         if listed is not None and not isinstance(listed, list):
             raise BadInputError(f"The bundle's entry is {kind_of(listed)}, not a list.") from None
         raw_entries = [msgspec.Raw(dumps(item)) for item in listed or []]
+    if len(raw_entries) > MAX_ENTRIES:
+        raise BadInputError(
+            f"The bundle holds {len(raw_entries):,} entries; {MAX_ENTRIES:,} are the most that is read."
+        )
     entries = [_bundle_entry(raw, at, number) for number, raw in enumerate(raw_entries)]
     yield Unit(entries=[entry for entry in entries if entry.type != "Bundle"], bundle=True)
     for entry in entries:
@@ -349,19 +302,21 @@ def _entry_of(entry: Entry, head: _Head) -> Entry:
 def _read_lines(name: str, source: Any, raw: Any) -> Iterator[Unit]:
     """Lines in batches; a line that is a bundle is a unit of its own."""
     batch: list[Entry] = []
-    size = 0
+    size = bad = 0
     index = -1
     try:
-        for index, line in enumerate(source):
-            text = line.removeprefix(BOM).strip() if index == 0 else line.strip()
-            if not text:
+        for index, line in enumerate(sources.lines(source)):
+            entry = _line_entry(Entry(file=name, index=index), line)
+            if entry is None:
                 continue
-            entry = _headed(Entry(file=name, index=index, raw=text))
             if entry.type == "Bundle" and not entry.problem:
                 yield from _nested(entry)
                 continue
             batch.append(entry)
-            size += len(text)
+            size += len(entry.raw)
+            bad += entry.type == UNKNOWN
+            if bad >= sources.MAX_BAD_LINES:
+                break
             if len(batch) >= LINES_AT_ONCE or size >= BYTES_AT_ONCE:
                 yield Unit(entries=batch, bundle=False, position=raw.tell())
                 batch, size = [], 0
@@ -370,4 +325,20 @@ def _read_lines(name: str, source: Any, raw: Any) -> Iterator[Unit]:
         yield Unit(entries=batch, bundle=False, problem=problem)
         return
     problem = "The file is empty." if index < 0 else ""
+    if bad >= sources.MAX_BAD_LINES:
+        problem = f"{bad:,} lines are no FHIR; it was given up after line {index + 1}."
     yield Unit(entries=batch, bundle=False, position=raw.tell(), problem=problem)
+
+
+def _line_entry(entry: Entry, line: bytes | BadInputError) -> Entry | None:
+    """What a line holds; None for a blank one."""
+    try:
+        if isinstance(line, BadInputError):
+            raise line
+        entry.raw = line.removeprefix(BOM).strip() if entry.index == 0 else line.strip()
+        sources.check_values(entry.raw)
+    except BadInputError as error:
+        entry.raw = b""
+        entry.problem = str(error)
+        return entry
+    return _headed(entry) if entry.raw else None

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from patients.fhir.sources import MAX_FILE_BYTES, MAX_LINE_BYTES, MIB
 from patients.importer import BadInputError, ImportSummary, Refusal, TypeCount, import_path
 
 SHOWN = 50
@@ -19,7 +20,10 @@ SHOWN = 50
 class Command(BaseCommand):
     """Import, print what became of every resource, exit with 1 when something was quarantined."""
 
-    help = "Import FHIR bundles, resources and NDJSON (.json, .json.gz, .ndjson, .ndjson.gz) from files and folders."
+    help = (
+        "Import FHIR bundles, resources and NDJSON (.json, .json.gz, .ndjson, .ndjson.gz) from files and folders. "
+        f"Inflated, a JSON file may hold {MAX_FILE_BYTES // MIB} MiB and a line of NDJSON {MAX_LINE_BYTES // MIB} MiB."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the paths and `--json`."""
@@ -64,7 +68,8 @@ def report(summary: ImportSummary) -> list[str]:
     if len(summary.quarantined) > SHOWN:
         lines.append(f"... and {len(summary.quarantined) - SHOWN} more, which the admin lists.")
     if summary.ignored:
-        lines.append(f"{len(summary.ignored)} files ignored by their names: {', '.join(summary.ignored[:SHOWN])}")
+        some = ", ".join(summary.ignored[:SHOWN]) + (", ..." if len(summary.ignored) > SHOWN else "")
+        lines.append(f"{len(summary.ignored)} ignored (no FHIR file by name, no regular file, or a link out): {some}")
     lines.append(f"{summary.files} files in {summary.seconds:.1f} s; {summary.changed} resources written.")
     return lines
 
