@@ -22,7 +22,7 @@ from chat.services.conversations import Incoming, repeated_run
 from chat.services.openai_service import OpenAIService
 from chat.services.runs import mark_seen
 from chat.sse import website_events, website_events_with_ids
-from chat.stream_views import StreamView, resume_after
+from chat.stream_views import AFTER, RUN_ID, StreamView, resume_after, wanted_run
 from chat.views import EXAMPLE_RUN, IDEMPOTENCY_KEY, MESSAGE_ERRORS, RUN_ERRORS, ConversationView, idempotency_key
 from healthmate.common import clock, devices, errors
 from healthmate.common.db import in_db
@@ -126,6 +126,7 @@ class ChatStreamView(WebsiteView, StreamView):
             "`Last-Event-ID` or `?after=` resumes. 204, which ends an `EventSource`, when there is none."
         ),
         auth=ANYBODY,
+        parameters=[AFTER, RUN_ID],
         responses={
             **event_stream(EXAMPLE_STREAM),
             204: nothing("There is no answer to follow."),
@@ -136,13 +137,16 @@ class ChatStreamView(WebsiteView, StreamView):
     )
     async def get(self, request: Request) -> HttpResponseBase:
         """Follow the running answer."""
-        after = resume_after(request)
+        after, run_id = resume_after(request), wanted_run(request)
         window = timedelta(seconds=KEEP_SECONDS) if after else JUST_FINISHED
         device = None if request.user.is_authenticated else devices.read_device(request)
         if device is None and not request.user.is_authenticated:
             return Response(status=204)
         owner = Owner(device_id=device.id) if device else Owner(user_id=request.user.pk)
-        run = await in_db(selectors.run_to_watch, owner, finished_after=clock.now() - window)
+        if run_id:
+            run = await in_db(selectors.website_run, owner, run_id)
+        else:
+            run = await in_db(selectors.run_to_watch, owner, finished_after=clock.now() - window)
         if run is None:
             return Response(status=204)
         response = await self.stream(request, run.id, after=after)

@@ -3,10 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from healthmate import documentation, health
+from healthmate import documentation, health, pages
 from healthmate.common.routing import both
 
 urlpatterns = [
+    *both("", pages.chat, name="chat-page"),
     path("admin/", admin.site.urls),
     path("", include("healthmate.accounts.urls")),
     path("", include("chat.urls")),

@@ -197,7 +197,7 @@ def _website_thread(owner: Owner, contact: Contact, incoming: Incoming) -> Threa
     newest = threads.order_by("-created_at").first()
     if says_not_me(incoming.content):
         forget_session(owner.lock_key)
-    elif newest and session_lock(owner.lock_key):
+    elif newest and (not newest.last_number or session_lock(owner.lock_key)):
         return newest
     return Thread.objects.create(contact=contact, kind=Thread.Kind.WEBSITE, language=incoming.language)
 
