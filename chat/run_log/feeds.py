@@ -77,7 +77,7 @@ class RunLog(Protocol):
     """Where a run's events are kept while it lives, and some minutes after; how its runs are told to stop."""
 
     def open(self, run_id: str) -> None:
-        """Expect events of a run, of this process if nothing else is heard; readers may come before the first."""
+        """Expect events of a run of this process; readers may come before the first."""
 
     async def append(self, event: AnyRunEvent) -> None:
         """Add the next event; a terminal one closes the run. What is not the next one is not taken."""

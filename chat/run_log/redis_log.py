@@ -10,10 +10,9 @@ catches up, from the first event on where Redis forgot them. Readers of other pr
 
 import asyncio
 import contextlib
-import contextvars
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from uuid import uuid4
 from weakref import WeakValueDictionary
@@ -27,10 +26,12 @@ from redis.exceptions import RedisError
 from chat.events import AnyRunEvent
 from chat.run_log.feeds import KEEP_SECONDS, RunFeed, UnknownRunError
 from chat.run_log.in_process import InProcessRunLog
+from healthmate.common.loop import own_task
 
 logger = logging.getLogger(__name__)
 
 RUN_KEY = "healthmate:run:"
+CLIENT_NAME = "healthmate-run-log"  # as `CLIENT LIST` shows it
 CONTROL_KEY = "healthmate:control"  # wishes to stop a run, read by every process
 WAKE_KEY = "healthmate:wake:"  # one per process: an entry there ends its reader's XREAD
 
@@ -39,7 +40,6 @@ MAX_EVENTS = 20_000  # of one stream; older ones are trimmed, and its readers to
 MAX_BATCH = 2000  # events in one call, so that Redis is not held up
 MAX_STOPS = 1000
 PACE_SECONDS = 0.005  # between two calls: under load many events share one
-PATIENCE_SECONDS = 0.25  # a run that is expected here and does not begin may be answered elsewhere
 BLOCK_SECONDS = 30
 TIMEOUT_SECONDS = 5.0
 BACK_OFF_SECONDS = (0.1, 5.0)  # first and longest
@@ -96,8 +96,6 @@ class RedisRunLog(InProcessRunLog):
         self._wake_reader = False
         # what the reader has to do
         self._foreign: WeakValueDictionary[str, RunFeed] = WeakValueDictionary()  # let go with the last reader
-        self._elsewhere: set[str] = set()  # runs in _feeds that seem to be answered by another process
-        self._patience: dict[str, asyncio.TimerHandle] = {}
         self._positions = {CONTROL_KEY: "", WAKE_KEY + self._name: "0-0"}
 
     # --- RunLog ---------------------------------------------------------------------------------------
@@ -108,19 +106,14 @@ class RedisRunLog(InProcessRunLog):
         if run_id not in self._feeds:
             self._feeds[run_id] = self._release(run_id) or RunFeed()
             self._mirrored[run_id] = len(self._feeds[run_id].events)
-            loop = asyncio.get_running_loop()
-            self._patience[run_id] = loop.call_later(PATIENCE_SECONDS, self._look_elsewhere, run_id)
             self._mirror(run_id)  # so that other processes know of it
 
     async def append(self, event: AnyRunEvent) -> None:
         """See RunLog."""
         run_id = event.run_id
-        if run_id in self._patience:
-            self._patience.pop(run_id).cancel()
         if run_id not in self._feeds:
             self._adopt(run_id)
         if self._take(self._feeds[run_id], event):
-            self._elsewhere.discard(run_id)
             self._mirror(run_id)
 
     async def feed(self, run_id: str, *, expected: bool = False) -> RunFeed:
@@ -137,8 +130,7 @@ class RedisRunLog(InProcessRunLog):
 
     def watched(self) -> Mapping[str, RunFeed]:
         """See RunLog."""
-        live = {run_id: feed for run_id, feed in self._foreign.items() if not feed.over}
-        return live | {run_id: self._feeds[run_id] for run_id in self._elsewhere}
+        return {run_id: feed for run_id, feed in self._foreign.items() if not feed.over}
 
     def on_stop(self, stop: Callable[[str], None]) -> None:
         """See RunLog."""
@@ -156,8 +148,6 @@ class RedisRunLog(InProcessRunLog):
         """See RunLog."""
         self._closed = True
         await _end(self._tasks)
-        for timer in self._patience.values():
-            timer.cancel()
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 while self._tasks and (self._behind or self._stops):
@@ -178,12 +168,6 @@ class RedisRunLog(InProcessRunLog):
             del self._foreign[run_id]
         return feed
 
-    def _look_elsewhere(self, run_id: str) -> None:
-        del self._patience[run_id]
-        self._elsewhere.add(run_id)
-        self._news_for_reader()
-        asyncio.get_running_loop().call_later(LIVE_SECONDS, self._forget, run_id)
-
     def _adopt(self, run_id: str) -> None:
         """Go on with a run that another process began and left."""
         feed = self._release(run_id)
@@ -196,7 +180,6 @@ class RedisRunLog(InProcessRunLog):
         super()._forget(run_id)
         self._mirrored.pop(run_id, None)
         self._behind.pop(run_id, None)
-        self._elsewhere.discard(run_id)
 
     async def _check_whole(self, run_id: str) -> None:
         """Raises UnknownRunError unless Redis has the run from its first event on."""
@@ -213,7 +196,9 @@ class RedisRunLog(InProcessRunLog):
 
     def _start(self) -> None:
         if not self._tasks:
-            self._tasks = [_own_task(self._keep(self._write_on)), _own_task(self._keep(self._read_on))]
+            self._tasks = [own_task(self._keep(self._write_on)), own_task(self._keep(self._read_on))]
+            for task in self._tasks:
+                task.add_done_callback(_report)
 
     async def _keep(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -325,7 +310,7 @@ class RedisRunLog(InProcessRunLog):
                 self._stop(run_id.decode())
 
     def _hear_events(self, run_id: str, entries: Iterable[_Entry]) -> None:
-        feed = self._foreign.get(run_id) or (self._feeds[run_id] if run_id in self._elsewhere else None)
+        feed = self._foreign.get(run_id)
         if feed is None:  # nobody reads it any more, or it goes on here
             return
         for entry in entries:
@@ -338,15 +323,9 @@ class RedisRunLog(InProcessRunLog):
                 event = None
             if event is None or number > len(feed.events) + 1:  # the latter: trimmed before it could be read
                 self._release(run_id)
-                self._forget(run_id)
                 feed.lose()
                 return
             feed.add(event)
-        if run_id in self._elsewhere:
-            self._mirrored[run_id] = len(feed.events)
-            if feed.over:
-                self._elsewhere.discard(run_id)
-                asyncio.get_running_loop().call_later(KEEP_SECONDS, self._forget, run_id)
 
     def _let_down(self) -> None:
         """End the readers of other processes' runs: the database tells them more."""
@@ -360,7 +339,11 @@ class RedisRunLog(InProcessRunLog):
 def _client(url: str, *, seconds: float) -> Any:  # redis-py leaves `execute_command` untyped
     """A client with one connection, whose answers are as Redis gives them."""
     pool = BlockingConnectionPool.from_url(url, max_connections=1, timeout=TIMEOUT_SECONDS)
-    pool.connection_kwargs |= {"socket_timeout": seconds, "retry": Retry(NoBackoff(), 0)}
+    pool.connection_kwargs |= {
+        "client_name": CLIENT_NAME,
+        "socket_timeout": seconds,
+        "retry": Retry(NoBackoff(), 0),
+    }
     client: Any = Redis.from_pool(pool)
     for command in ("XREAD", "XRANGE", "XREVRANGE"):
         client.set_response_callback(command, lambda answer, **options: answer)
@@ -379,12 +362,6 @@ def _number(entry: _Entry) -> int:
 
 def _position(feed: RunFeed) -> str:
     return f"{len(feed.events)}-0" if feed.events else "0-1"  # the entry 0-1 only says that the run exists
-
-
-def _own_task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    task = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
-    task.add_done_callback(_report)
-    return task
 
 
 async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
