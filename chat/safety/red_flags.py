@@ -1,26 +1,45 @@
 """Emergencies, recognised by rules before any model is asked; works with every provider down."""
 
 import re
+from typing import NamedTuple
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from chat.vocabulary import any_of, load
-from healthmate.common.text import fold
+from chat.safety.signs import any_word, clauses, rows
+from chat.vocabulary import load
+
+SUICIDE = "suicide"
+WORDS_AROUND = 6  # so near to an illness stands what makes it history, or a service
 
 _VOCABULARY = load("red_flags")
-_PATTERNS = {name: re.compile(any_of(sign["any"])) for name, sign in _VOCABULARY["signs"].items()}
-_DENIED = re.compile(rf"\b(?:{_VOCABULARY['denied']['words']})\b(?:\s+(?:{_VOCABULARY['denied']['between']})\b)*\s*$")
-_PAST = re.compile(rf"\b{any_of(_VOCABULARY['past']['any'])}\b")
-_NOW = re.compile(rf"\b{any_of(_VOCABULARY['past']['now'])}\b")
-_CLAUSE = re.compile(r"[.;!?\n]|,?\s\b(?:pero|aunque|but|however|though)\b\s")
+_SETS: dict[str, str] = _VOCABULARY["sets"]
+_TALK = _VOCABULARY["talk"]
+
+
+class _Sign(NamedTuple):
+    says: re.Pattern[str]
+    symptoms: re.Pattern[str] | None
+    names: re.Pattern[str] | None
+
+
+def _sign(lines: dict[str, list[str]]) -> _Sign:
+    return _Sign(*(rows(lines[key], _SETS) if key in lines else None for key in _Sign._fields))
+
+
+_SIGNS = {name: _sign(lines) for name, lines in _VOCABULARY["signs"].items()}
+_DENIAL = any_word(_TALK["denied"])
+_BETWEEN = frozenset(_TALK["between"].split("|"))
+_PAST = rows(_TALK["past"], {})
+_HISTORY, _SERVICE = any_word(_TALK["history"]), any_word(_TALK["service"])
+_PRESENT, _PRESENT_TENSE = any_word(_TALK["present"]), any_word(_TALK["present_tense"])
 
 
 def red_flags(text: str) -> list[str]:
     """The emergencies that `text` speaks of as present: names of signs, empty when there is none."""
-    clauses = [clause for clause in _CLAUSE.split(fold(text)) if clause]
-    return [sign for sign, pattern in _PATTERNS.items() if any(_speaks_of(pattern, clause) for clause in clauses)]
+    found = clauses(text, _VOCABULARY["spelling"])
+    return [name for name, sign in _SIGNS.items() if any(_speaks_of(name, sign, clause) for clause in found)]
 
 
 def emergency_answer(text: str, language: str) -> str | None:
@@ -34,13 +53,43 @@ def emergency_answer(text: str, language: str) -> str | None:
             "Do not wait for an answer here. If you can, do not stay alone. "
             "I am letting the clinic's staff know about your message."
         )
-        if "suicide" in signs:
+        if SUICIDE in signs:
             answer += " " + _("You matter, and there is help right now: the people at {number} will listen to you.")
         return answer.format(number=settings.EMERGENCY_NUMBER)
 
 
-def _speaks_of(pattern: re.Pattern[str], clause: str) -> bool:
-    return any(
-        not _DENIED.search(clause[: match.start()]) and (_NOW.search(clause) or not _PAST.search(clause))
-        for match in pattern.finditer(clause)
+def _speaks_of(name: str, sign: _Sign, clause: str) -> bool:
+    past = name != SUICIDE and bool(_PAST.search(clause)) and not _PRESENT.search(clause)
+    if not (past and not _PRESENT_TENSE.search(clause)) and any(
+        not _is_denied(clause, match) for match in sign.says.finditer(clause)
+    ):
+        return True
+    return not past and (
+        any(_counts(clause, match, _SERVICE) for match in _all(sign.symptoms, clause))
+        or any(_counts(clause, match, _SERVICE, _HISTORY) for match in _all(sign.names, clause))
     )
+
+
+def _all(pattern: re.Pattern[str] | None, clause: str) -> list[re.Match[str]]:
+    return list(pattern.finditer(clause)) if pattern else []
+
+
+def _counts(clause: str, match: re.Match[str], *taken_back_by: re.Pattern[str]) -> bool:
+    """Whether what is only named is meant as present."""
+    if _is_denied(clause, match):
+        return False
+    before, after = clause[: match.start()].split(" ")[-WORDS_AROUND:], clause[match.end() :].split(" ")[:WORDS_AROUND]
+    around = f" {' '.join(before)}{match[0]} {' '.join(after)} "
+    return bool(_PRESENT.search(clause)) or not any(words.search(around) for words in taken_back_by)
+
+
+def _is_denied(clause: str, match: re.Match[str]) -> bool:
+    """Whether a denial stands right before; signs that begin with one ("no respira") stand for themselves."""
+    if _DENIAL.match(match[0] + " "):
+        return False
+    for word in reversed(clause[: match.start()].split()):
+        if _DENIAL.match(f" {word} "):
+            return True
+        if word not in _BETWEEN:
+            return False
+    return False

@@ -1,84 +1,8 @@
-"""Red flags are told from everyday complaints; claims of what was not done are held back."""
+"""Claims of what was not done are held back."""
 
 import pytest
 
-from chat.safety.red_flags import emergency_answer, red_flags
 from chat.safety.truth import TruthGate
-
-
-@pytest.mark.parametrize(
-    ("sign", "text"),
-    [
-        ("chest_pain", "Tengo un dolor muy fuerte en el pecho"),
-        ("chest_pain", "me duele el pecho desde hace una hora"),
-        ("chest_pain", "creo que me está dando un infarto"),
-        ("chest_pain", "Tengo opresión en el pecho y sudor frío"),
-        ("chest_pain", "I have chest pain"),
-        ("chest_pain", "There is a tightness in my chest"),
-        ("chest_pain", "I think I'm having a heart attack"),
-        ("stroke", "No puedo mover el brazo y se me torció la cara"),
-        ("stroke", "creo que mi mamá tiene un derrame cerebral"),
-        ("stroke", "My face is drooping"),
-        ("stroke", "he can't speak and his mouth is drooping"),
-        ("suicide", "Quiero morirme"),
-        ("suicide", "ya no quiero vivir"),
-        ("suicide", "estoy pensando en quitarme la vida"),
-        ("suicide", "I want to kill myself"),
-        ("suicide", "I don't want to live anymore"),
-        ("bleeding", "Estoy sangrando mucho y no para"),
-        ("bleeding", "vomité sangre"),
-        ("bleeding", "I'm bleeding heavily"),
-        ("anaphylaxis", "se me está cerrando la garganta"),
-        ("anaphylaxis", "se me hincha la lengua"),
-        ("anaphylaxis", "my throat is closing up"),
-        ("breathing", "no puedo respirar"),
-        ("breathing", "I can't breathe"),
-        ("unconscious", "mi papá está inconsciente"),
-        ("unconscious", "my son is having a seizure"),
-        ("poisoning", "mi hijo tomó cloro"),
-        ("poisoning", "I took too many pills"),
-        ("chest_pain", "No tengo fiebre, pero me duele mucho el pecho"),
-        ("chest_pain", "Hace dos años tuve un infarto y ahora me duele el pecho"),
-    ],
-)
-def test_an_emergency_is_recognised(sign: str, text: str) -> None:
-    assert sign in red_flags(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Hola, quiero una cita de cardiología",
-        "No me duele el pecho",
-        "no tengo dolor de pecho",
-        "No he tenido dolor en el pecho",
-        "Sin dolor en el pecho ni fiebre",
-        "I don't have chest pain",
-        "no chest pain, just a cough",
-        "I have no signs of a stroke",
-        "No quiero morirme, solo pedir una cita",
-        "Tuve un infarto hace cinco años",
-        "My mother had a heart attack ten years ago",
-        "I have a family history of stroke signs of stroke",
-        "Me duele la cabeza",
-        "Me duele la rodilla mucho",
-        "my back hurts",
-        "Quiero vivir mejor",
-        "necesito un examen de sangre",
-        "I need a blood test",
-        "Se me cayó una muela",
-    ],
-)
-def test_what_is_no_emergency_goes_to_the_assistant(text: str) -> None:
-    assert red_flags(text) == []
-    assert emergency_answer(text, "es") is None
-
-
-def test_the_answer_names_the_clinics_emergency_number(settings: object) -> None:
-    settings.EMERGENCY_NUMBER = "112"  # type: ignore[attr-defined]
-
-    assert "112" in (emergency_answer("me duele el pecho", "es") or "")
-    assert (emergency_answer("I want to kill myself", "en") or "").count("112") == 2
 
 
 def through(gate: TruthGate, text: str, size: int) -> str:
