@@ -208,6 +208,8 @@ class RedisRunLog(InProcessRunLog):
                 self._went_away(error)
             await asyncio.sleep(self._delay)
             self._delay = min(2 * self._delay, BACK_OFF_SECONDS[1])
+            if self._behind or self._stops:
+                self._work.set()
 
     def _went_away(self, error: Exception) -> None:
         if not self._away:

@@ -310,6 +310,22 @@ async def test_a_stop_that_was_asked_for_while_redis_was_away_is_heard_afterward
     assert heard == ["run"]
 
 
+async def test_what_redis_had_no_room_for_is_written_when_it_has(worker, mortal_redis, caplog):
+    here, there = worker(mortal_redis.url), worker(mortal_redis.url)
+    run_id = str(uuid4())
+    written = list(events_of(run_id))
+    here.open(run_id)
+    await until(lambda: mortal_redis.ask("EXISTS", key(run_id)))
+    reading = asyncio.create_task(read(await there.feed(run_id)))
+    await until(lambda: all_listen(mortal_redis, 2))
+    mortal_redis.ask("CONFIG SET", "maxmemory", 1)
+    await write(here, written)
+    await until(lambda: caplog.records)
+    mortal_redis.ask("CONFIG SET", "maxmemory", 0)
+    assert await reading == written
+    await until(lambda: len(caplog.records) == 2)
+
+
 async def test_a_finished_run_leaves_no_trace_in_memory(worker, redis_server, monkeypatch):
     monkeypatch.setattr("chat.run_log.in_process.KEEP_SECONDS", 0.01)
     here = worker(redis_server.url)
