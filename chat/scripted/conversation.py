@@ -7,7 +7,10 @@ from datetime import date
 from typing import Any
 
 _FACT = re.compile(r"^- (clinic|you are|now|emergency number|answer in|identity): (.+)$", re.MULTILINE)
-_HOURS = re.compile(r"^(?:opening hours|horario)[^:]*: *(.+)$", re.MULTILINE | re.IGNORECASE)
+_HOURS = {
+    "es": re.compile(r"^horario(?: de atenci[oó]n)?: *(\S.*)$", re.MULTILINE | re.IGNORECASE),
+    "en": re.compile(r"^opening hours: *(\S.*)$", re.MULTILINE | re.IGNORECASE),
+}
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,10 @@ class Conversation:
     """A request, read."""
 
     facts: dict[str, str]
-    hours: str | None
+    hours: dict[str, str]  # by language, as the instructions have them
     tools: frozenset[str]
     said: list[str] = field(default_factory=list)  # by the person, oldest first
-    answers: int = 0  # how often the assistant has spoken
+    told: list[tuple[int, str]] = field(default_factory=list)  # by the assistant, after how many of those
     records: list[ToolRecord] = field(default_factory=list)
     awaits_tool: bool = False  # the newest item is a tool's answer
 
@@ -65,7 +68,7 @@ class Conversation:
         """Whether the server, or a tool in this very request, knows who is writing."""
         if self.facts.get("identity", "anonymous") != "anonymous":
             return True
-        return any(r.name in {"fetch_patient_info", "create_patient"} and not r.code for r in self.records)
+        return any(r.name in {"fetch_patient_info", "create_patient"} and not r.code for r in self.new_records)
 
     @property
     def first_name(self) -> str:
@@ -78,18 +81,22 @@ class Conversation:
         """What tools answered since the person's last message."""
         return [record for record in self.records if record.turn == len(self.said)]
 
-    def last(self, name: str) -> ToolRecord | None:
-        """The newest answer of a tool, refusals included."""
-        return next((record for record in reversed(self.records) if record.name == name), None)
+    def last(self, name: str, *, since: int = 0) -> ToolRecord | None:
+        """The newest answer of a tool after turn `since`, refusals included."""
+        return next((record for record in reversed(self.records) if record.name == name and record.turn > since), None)
+
+    def answer_to(self, turn: int) -> str:
+        """What the assistant said last to the person's message of that turn (the first is 1)."""
+        return next((text for when, text in reversed(self.told) if when == turn), "")
 
 
 def read_conversation(body: dict[str, Any]) -> Conversation:
     """A Responses API request body, understood; items of other kinds are passed over."""
     instructions = str(body.get("instructions") or "")
-    hours = _HOURS.search(instructions)
+    hours = {language: pattern.search(instructions) for language, pattern in _HOURS.items()}
     conversation = Conversation(
         facts=dict(_FACT.findall(instructions)),
-        hours=hours[1].strip() if hours else None,
+        hours={language: found[1].strip() for language, found in hours.items() if found},
         tools=frozenset(str(tool.get("name")) for tool in body.get("tools") or () if isinstance(tool, dict))
         if body.get("tool_choice") != "none"
         else frozenset(),
@@ -97,7 +104,8 @@ def read_conversation(body: dict[str, Any]) -> Conversation:
     items = body.get("input")
     calls: dict[str, dict[str, Any]] = {}
     for item in [{"role": "user", "content": items}] if isinstance(items, str) else items or ():
-        _read_item(conversation, calls, item)
+        if isinstance(item, dict):
+            _read_item(conversation, calls, item)
     return conversation
 
 
@@ -118,7 +126,7 @@ def _read_item(conversation: Conversation, calls: dict[str, dict[str, Any]], ite
     elif item.get("role") == "user":
         conversation.said.append(_text_of(item.get("content")))
     elif item.get("role") == "assistant":
-        conversation.answers += 1
+        conversation.told.append((len(conversation.said), _text_of(item.get("content"))))
 
 
 def _text_of(content: Any) -> str:

@@ -1,42 +1,56 @@
-"""The scripted model's sentences, in the patient's language (the caller activates it)."""
+"""The scripted model's sentences about appointments and people, in the patient's language (the caller activates it)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from chat.scripted.conversation import Conversation
+from chat.scripted.questions import Question
+
+Item = dict[str, Any]
 
 
-def greeting(c: Conversation, name: str | None = None) -> str:
-    """Says who is speaking, what it is and what it can do."""
-    hello = _("Nice to meet you, {name}. ").format(name=name) if name else ""
-    return hello + _introduction(c) + " " + _("I can find, book and cancel appointments. What do you need?")
+# --- Who is writing -----------------------------------------------------------------------------------
 
 
-def ask_identity(c: Conversation, *, for_booking: bool = False) -> str:
+def ask_identity(c: Conversation, *, for_booking: bool = False, slot: Item | None = None) -> str:
     """Asks for the document and the birth date."""
     reason = _("I will gladly help you book an appointment.") if for_booking else _("I can help you with that.")
-    return _introduced(
-        c,
-        reason
-        + " "
-        + _(
-            "First tell me who you are: the type and number of your document and your birth date. "
-            "For example: CC 12345678, 14 May 1990."
-        ),
+    if slot:
+        reason = _("You have chosen {slot}.").format(slot=slot_line(slot))
+    request = _(
+        "First tell me who you are: the type and number of your document and your birth date. "
+        "For example: CC 12345678, 14 May 1990."
     )
+    return introduced(c, f"{reason} {request}")
 
 
 def ask_rest_of_identity(c: Conversation, document: tuple[str | None, str] | None, birth_date: str | None) -> str:
     """Asks for what is still missing to identify the person."""
-    if document is None or document[0] is None:
-        return _introduced(
-            c, _("Thank you. Now tell me the type and number of your document, for example CC 12345678.")
+    if document is None:
+        return introduced(c, _("Thank you. Now tell me the type and number of your document, for example CC 12345678."))
+    if document[0] is None:
+        kinds = _("cédula de ciudadanía (CC), cédula de extranjería (CE), passport (PA), carné diplomático (CD)")
+        return introduced(c, f"{_('Thank you.')} {Question.DOCUMENT_TYPE} {_('For example:')} {kinds}.")
+    return introduced(c, _("Thank you. Now tell me your birth date, with day, month and year."))
+
+
+def not_identified(refusal: str) -> str:
+    """Goes with every refusal to identify, whatever its reason: what the person can do."""
+    return (
+        refusal
+        + " "
+        + _(
+            "The type of document counts too: a cédula de ciudadanía (CC) is not a carné diplomático (CD). "
+            "If one of them was wrong, write only what changes. If you have never been here, I can register you."
         )
-    if birth_date is None:
-        return _introduced(c, _("Thank you. Now tell me your birth date, with day, month and year."))
-    return ask_identity(c)
+    )
+
+
+def tried_already(refusal: str) -> str:
+    """The person gives again what did not match."""
+    return _("That is what I have tried already.") + " " + not_identified(refusal)
 
 
 def ask_registration(
@@ -46,13 +60,15 @@ def ask_registration(
     missing = [
         word
         for word, there in (
-            (_('your full name ("My name is ...")'), name),
+            (_("your full name"), name),
             (_("the type and number of your document"), document and document[0]),
             (_("your birth date"), birth_date),
         )
         if not there
     ]
-    return _introduced(c, _("To register you I need: {missing}.").format(missing=", ".join(missing)))
+    if not document and not birth_date:
+        missing.append(_("and, if you like, your phone number and your email address"))
+    return introduced(c, f"{Question.REGISTRATION} {', '.join(missing)}.")
 
 
 def not_registered() -> str:
@@ -60,45 +76,73 @@ def not_registered() -> str:
     return _("Understood: I have not stored anything. If you change your mind, tell me.")
 
 
-def welcome(c: Conversation, *, registered: bool) -> str:
-    """The person is known now, and has not said what for."""
-    text = _("Thank you, {name}.").format(name=c.first_name) if c.first_name else _("Thank you.")
-    return text + " " + _("What do you need: a new appointment, or something about one that you have?")
-
-
-def offer(c: Conversation, slots: Sequence[dict[str, Any]], *, others: bool) -> str:
-    """Lists free slots, numbered."""
-    hello = _("Thank you, {name}. ").format(name=c.first_name) if c.first_name and _just_identified(c) else ""
-    head = (
-        _("There is nothing free for what you asked; the nearest times are:") if others else _("These times are free:")
+def child_first(c: Conversation) -> str:
+    """A child has a record of its own."""
+    return introduced(
+        c,
+        _(
+            "A child has a record of its own: give me the type and number of the child's document (for example RC or "
+            "TI) and the child's birth date. If the child is new here, tell me so, with the child's full name."
+        ),
     )
-    lines = [f"{place}. {_slot_line(slot)}" for place, slot in enumerate(slots, start=1)]
-    return _introduced(c, "\n".join((hello + head, *lines, _("Which one do you want?"))))
 
 
-def no_slots(specialties: Sequence[str]) -> str:
+def registered(name: str) -> str:
+    """The server's own confirmation, said first so that what follows stands after it."""
+    return _("You are registered, %(name)s.") % {"name": name}
+
+
+def what_next() -> str:
+    """The person is known now, and has not said what for."""
+    return _("What do you need: a new appointment, or something about one that you have?")
+
+
+# --- Free times -----------------------------------------------------------------------------------------
+
+
+def offer(c: Conversation, slots: Sequence[Item], *, exact: bool, default: bool, moving: Item | None = None) -> str:
+    """Lists free slots, numbered; `default` when the specialty was ours to choose, `moving` what they would replace."""
+    head = _("These times are free:")
+    if not exact:
+        head = _("There is nothing free for exactly what you asked; the nearest times are:")
+    if moving:
+        head = _("To move your appointment {appointment}:").format(appointment=appointment_line(moving)) + " " + head
+    lines = [f"{place}. {slot_line(slot)}" for place, slot in enumerate(slots, start=1)]
+    if default:
+        lines.append(_("If you need another specialty or a certain doctor, tell me which."))
+    return introduced(c, "\n".join((head, *lines, str(Question.WHICH_SLOT))))
+
+
+def no_slots(specialties: Iterable[Any], *, doctor: str | None, specialty: str | None) -> str:
     """Nothing is free at all; names what the clinic does have."""
-    text = _("I find no free times for that. Tell me another day or specialty, or call the clinic.")
-    if specialties:
-        text += " " + _("We have: {specialties}.").format(specialties=", ".join(map(str, specialties)))
-    return text
+    text = _("I find no free times for that.")
+    if doctor:
+        text = _("I find no free times with {doctor}.").format(doctor=doctor)
+    elif specialty:
+        text = _("I find no free times in {specialty}.").format(specialty=specialty)
+    return f"{text} {choose_specialty(specialties)}"
+
+
+def choose_specialty(specialties: Iterable[Any]) -> str:
+    """Asks for a specialty or a doctor, naming the specialties."""
+    names = ", ".join(str(name) for name in specialties)
+    have = _("We have: {specialties}.").format(specialties=names) + " " if names else ""
+    return f"{have}{Question.SPECIALTY}"
 
 
 def not_offered() -> str:
-    """The person names a time that is not in the list."""
-    return _("That time is not in the list. Choose one by its number, or tell me another day.")
+    """The person asks for what is not in the list, or cannot say which they mean."""
+    return _("Choose one by its number, day or hour, or tell me another day or time.") + f" {Question.WHICH_SLOT}"
 
 
-def which_one() -> str:
-    """The person has to say which appointment they mean."""
-    return _("Which one do you mean? Answer with its number.")
-
-
-def ask_confirmation(proposal: dict[str, Any]) -> str:
+def ask_confirmation(slot: Item) -> str:
     """Asks for a yes to a slot that is being held."""
-    return _("I am holding {slot} for a few minutes. Shall I confirm it? Answer yes or no.").format(
-        slot=_slot_line(proposal)
-    )
+    return _("I am holding {slot} for a few minutes.").format(slot=slot_line(slot)) + f" {Question.CONFIRM}"
+
+
+def let_go() -> str:
+    """The person does not want the time that is held."""
+    return f"{Question.SETTLED} " + _("I have not booked that time; it becomes free again by itself.")
 
 
 def confirmed(c: Conversation) -> str:
@@ -106,87 +150,84 @@ def confirmed(c: Conversation) -> str:
     return _("Done, {name}:").format(name=c.first_name) if c.first_name else _("Done:")
 
 
-def kept() -> str:
-    """The person does not want to cancel after all."""
-    return _("Good, everything stays as it is.")
+# --- The person's appointments ----------------------------------------------------------------------------
 
 
-def appointments(listed: Sequence[dict[str, Any]], *, to_cancel: bool = False, to_move: bool = False) -> str:
+def appointments(listed: Sequence[Item], question: str) -> str:
     """Lists the person's appointments and asks what to do."""
     if not listed:
-        return _("You have no coming appointments. Do you want to book one?")
-    lines = [f"{place}. {_slot_line(item)}{_reference(item)}" for place, item in enumerate(listed, start=1)]
-    question = _("Is there anything else you need?")
-    if to_cancel:
-        question = _("Shall I cancel it? Answer yes or no.") if len(listed) == 1 else _("Which one shall I cancel?")
-    elif to_move:
-        question = _("To change it, book another time and then cancel this one. Shall I look for times?")
+        return _("You have no coming appointments.") + f" {Question.LOOK}"
+    lines = [f"{place}. {appointment_line(item)}{_held(item)}" for place, item in enumerate(listed, start=1)]
     return "\n".join((_("Your coming appointments:"), *lines, question))
 
 
-def hours(c: Conversation) -> str:
-    """The opening hours, where the instructions have them."""
-    if c.hours:
-        return _introduced(c, _("Our opening hours: {hours}").format(hours=c.hours))
-    return _introduced(c, _("I do not have the opening hours at hand; the clinic's staff can tell you."))
+def anything_else() -> str:
+    """Ends an answer that asks nothing."""
+    return _("Is there anything else you need?")
 
 
-def thanks() -> str:
-    """Answers a thank-you."""
-    return _("You are welcome! If you need anything else, write to me.")
+def one_at_a_time() -> str:
+    """The person wants all of them cancelled."""
+    return _("I cancel them one at a time.") + f" {Question.WHICH_TO_CANCEL}"
 
 
-def handed_over() -> str:
-    """A person will take over."""
-    return _("I have told the clinic's staff. A person will answer you here.")
-
-
-def reach_a_person(c: Conversation) -> str:
-    """No handover tool is offered."""
-    return _introduced(
-        c,
-        _("To speak with a person, call the clinic; in an emergency call {number}.").format(
-            number=c.facts.get("emergency number", "123")
-        ),
+def ask_cancellation(appointment: Item) -> str:
+    """Asks for a yes before cancelling."""
+    return _("You would cancel {appointment}.").format(appointment=appointment_line(appointment)) + (
+        f" {Question.CANCEL}"
     )
 
 
-def cannot_do_here() -> str:
-    """The assistant lacks the tool."""
-    return _("I cannot do that here. The clinic's staff can help you.")
+def ask_move(appointment: Item, slot: Item) -> str:
+    """Asks for a yes before moving."""
+    return _("Your appointment {appointment} would move to {slot}.").format(
+        appointment=appointment_line(appointment), slot=slot_line(slot)
+    ) + (f" {Question.MOVE}")
 
 
-def done() -> str:
-    """A tool that has no sentence of its own did its work."""
-    return _("Done.")
+def nothing_to_move() -> str:
+    """Nothing is booked."""
+    return _("You have no booked appointment that could be moved.") + f" {Question.LOOK}"
 
 
-def not_understood() -> str:
-    """Says what it can do."""
-    return _(
-        "I am an automatic assistant and did not understand that. I can find free times, book, show and cancel "
-        "appointments, and tell you the opening hours. For medical questions, book an appointment."
-    )
+def kept() -> str:
+    """Nothing changes."""
+    return f"{Question.SETTLED} {anything_else()}"
 
 
-def _introduced(c: Conversation, text: str) -> str:
-    return f"{_introduction(c)} {text}" if c.answers == 0 else text
+def which_one(question: Question) -> str:
+    """The person has to say which appointment they mean."""
+    return _("Tell me its number, day, doctor or specialty.") + f" {question}"
 
 
-def _introduction(c: Conversation) -> str:
+def slot_line(slot: Item) -> str:
+    """A time with its doctor and specialty, as it is listed."""
+    parts = (slot.get("label") or slot.get("starts_at"), slot.get("practitioner"), slot.get("specialty"))
+    return ", ".join(str(part) for part in parts if part)
+
+
+def appointment_line(item: Item) -> str:
+    """An appointment as it is listed, with its reference once it is booked."""
+    line = slot_line(item)
+    return f"{line} ({item['reference']})" if line and item.get("reference") else line
+
+
+def introduced(c: Conversation, text: str) -> str:
+    """The text, with a greeting before the first answer of a conversation."""
+    return f"{introduction(c)} {text}" if not c.told else text
+
+
+def introduction(c: Conversation) -> str:
+    """Says who is speaking and what it is."""
     return _("Hello, I am {name}, the automatic assistant of {clinic}.").format(
         name=c.facts.get("you are", "Anna"), clinic=c.facts.get("clinic", "HealthMate")
     )
 
 
-def _just_identified(c: Conversation) -> bool:
-    return any(r.name in {"fetch_patient_info", "create_patient"} and not r.code for r in c.new_records)
+def thanks_to(c: Conversation) -> str:
+    """Greets somebody who has just been identified."""
+    return _("Thank you, {name}.").format(name=c.first_name) if c.first_name else _("Thank you.")
 
 
-def _slot_line(slot: dict[str, Any]) -> str:
-    parts = (slot.get("label") or slot.get("starts_at"), slot.get("practitioner"), slot.get("specialty"))
-    return ", ".join(str(part) for part in parts if part)
-
-
-def _reference(item: dict[str, Any]) -> str:
-    return f" ({item['reference']})" if item.get("reference") else ""
+def _held(item: Item) -> str:
+    return " " + _("(held for you, not confirmed yet)") if item.get("status") == "pending" else ""

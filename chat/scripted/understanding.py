@@ -1,42 +1,44 @@
-"""What a person means, read by rules: documents, names, wishes, choices. Spanish and English."""
+"""What a person wants, read by rules: errands, specialties, doctors, times. Spanish and English."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import date
-from typing import Any
 
+from chat.scripted.clock_words import hours_in
 from chat.vocabulary import load
-from healthmate.common.dates import dates_in, part_of_day_of, span_of
+from healthmate.common.dates import dates_in, part_of_day_of, span_of, without_past_dates
 from healthmate.common.text import fold
 
 BOOK, MOVE, CANCEL, LIST, REGISTER = "book", "move", "cancel", "list", "register"
-HAND_OVER, HOURS, GREETING, THANKS = "hand_over", "hours", "greeting", "thanks"
+HAND_OVER, SYMPTOM, SPECIALTIES = "hand_over", "symptom", "specialties"
 
 _VOCABULARY = load("scripted")
 _WISHES = [(entry["wish"], re.compile(entry["says"])) for entry in _VOCABULARY["wishes"]]
-_TYPES: dict[str, str] = _VOCABULARY["document_types"]
-# A few words may stand between a kind of document and its number. Each is taken whole and never given back,
-# so the time is linear in the message.
-_FILLER = (
-    r"(?>\s*+(?:[:#,\-]|(?:numero|number|nro|num|n[o°])(?![a-z])\.?|"
-    r"(?:documento|document|card|del?|es|is|el|mi|my|id)(?![a-z]))){0,8}+\s*+"
-)
-_NUMBER = r"([a-z]{0,3}-?\d[\d.\- ]{1,24}\d|[a-z]{1,3}\d{4,20})"
-_TYPED = [
-    (code, re.compile(rf"(?<![a-z0-9])(?:{words})(?![a-z0-9]){_FILLER}{_NUMBER}"))
-    for code, words in sorted(_TYPES.items(), key=lambda item: item[0] in {"CC", "TI"})
+_NEW_BOOKING = re.compile(_VOCABULARY["new_booking"]["says"])
+_GIVES_UP = re.compile(_VOCABULARY["gives_up"]["says"])
+_CHILD = re.compile(_VOCABULARY["child"]["says"])
+_SPECIALTIES = [
+    (name, re.compile(rf"(?<![a-z0-9])(?:{words})(?![a-z0-9])")) for name, words in _VOCABULARY["specialties"].items()
 ]
-_TYPE_ALONE = [(code, re.compile(rf"(?<![a-z0-9])(?:{words})(?![a-z0-9])")) for code, words in _TYPES.items()]
-_UNTYPED = re.compile(rf"\b(?:documento|identificacion|document|id|identification)(?![a-z0-9]){_FILLER}{_NUMBER}")
-_NAME = re.compile(
-    r"(?:me llamo|mi nombre(?: completo)? es|my (?:full )?name is|i am called|(?:^|[.,;]\s*)(?:soy|i am|i'm))\s+"
-    r"([^\W\d_][\w'’\-]*(?:\s+(?:de|del|la|los|van|von|[^\W\d_][\w'’\-]*)){0,5})",
+# What no clinic of ours has named yet: "alergologia", "hematologist".
+_ANY_SPECIALTY = re.compile(
+    r"\b(?!tecnolog|technolog|apolog|psicolog)[a-z]{4,20}(?:olog(?:ia|[oa]|y|ist)|iatr(?:ia|a|y|ist))\b"
+)
+_CHOICES = _VOCABULARY["choices"]
+_TAKEN_BACK = re.compile(rf"\b(?:{_CHOICES['taken_back_before']})\s*$")
+_DOCTORS = _VOCABULARY["doctors"]
+_OTHER_DOCTOR = re.compile(rf"\b(?:{_DOCTORS['other']})\b")
+_TITLED = re.compile(
+    rf"\b(?:{_DOCTORS['titles']})\b\.?\s+((?:[^\W\d_][^\W\d_'’\-]*\.?)(?:\s+[^\W\d_][^\W\d_'’\-]*){{0,3}})",
     re.IGNORECASE,
 )
-_NOT_A_NAME = frozenset(_VOCABULARY["names"]["not_a_name"].split())
-_PLACES: list[str] = _VOCABULARY["choices"]["places"]
-_SPECIALTY = re.compile(_VOCABULARY["specialties"]["says"])
-OPENING_HOUR = 8
+_WITH = re.compile(r"\b(?:con|with)\s+([^\W\d_][^\W\d_'’\-]*(?:\s+[^\W\d_][^\W\d_'’\-]*){0,2})", re.IGNORECASE)
+_NOT_A_DOCTOR = frozenset(_DOCTORS["not_a_name"].split())
+_PARTICLES = frozenset(["de", "del", "la", "las", "los", "van", "von", "da"])
+_BIRTH = re.compile(r"\b(?:naci|nacid[oa]|nacimiento|born|birth(?:day|date)?|cumplo|cumpleanos)\b")
+_QUESTION = re.compile(
+    r"\?|\b(?:hay|tienes?|tienen|habra|is there|are there|do you have|any|busca\w*|look|muestra\w*|show)\b"
+)
 
 
 def wish_of(text: str) -> str | None:
@@ -45,111 +47,92 @@ def wish_of(text: str) -> str | None:
     return next((wish for wish, pattern in _WISHES if pattern.search(folded)), None)
 
 
-def document_in(text: str) -> tuple[str | None, str] | None:
-    """The document's type code (None when it is not said) and its number as written, if there is one."""
-    folded = fold(text)
-    for day in set(re.findall(r"\b\d{1,4}[/.\-]\d{1,2}[/.\-]\d{1,4}\b", folded)):
-        if dates_in(day):
-            folded = folded.replace(day, " , ")
-    for code, pattern in _TYPED:
-        if found := pattern.search(folded):
-            return code, found[1].strip(" .-").upper()
-    if found := _UNTYPED.search(folded) or re.search(r"(?<![\w/])(\d(?:[. ]?\d){5,14})(?![\w/])", folded):
-        return None, found[1].strip(" .-").upper()
-    return None
+def wants_new_booking(text: str) -> bool:
+    """Whether the message asks for an appointment in so many words, not merely speaks of one."""
+    return bool(_NEW_BOOKING.search(fold(text)))
 
 
-def document_type_in(text: str) -> str | None:
-    """The document's type where it is named without a number."""
-    folded = fold(text)
-    return next((code for code, pattern in _TYPE_ALONE if pattern.search(folded)), None)
+def gives_up(text: str) -> bool:
+    """Whether the person wants nothing more of what was being arranged."""
+    return bool(_GIVES_UP.search(fold(text)))
 
 
-def birth_date_in(text: str, today: date) -> date | None:
-    """The one past date that the message can mean; Spanish order, day first, when both orders fit."""
-    past = sorted(day for day in dates_in(text) if day < today)
-    if len(past) > 1 and (found := re.search(r"\b(\d{1,2})[/.\-](\d{1,2})[/.\-]\d{2,4}\b", text)):
-        past = [day for day in past if (day.day, day.month) == (int(found[1]), int(found[2]))] or past
-    return past[0] if past else None
+def speaks_of_child(text: str) -> bool:
+    """Whether the message is about a child of the person's."""
+    return bool(_CHILD.search(fold(text)))
 
 
-def name_in(text: str) -> str | None:
-    """The name a person gives."""
-    for found in _NAME.finditer(text):
-        words = []
-        for word in found[1].split():
-            if fold(word) in _NOT_A_NAME:
-                break
-            words.append(word)
-        if words and fold(words[0]) not in {"de", "del"} and (len(words) > 1 or words[0][0].isupper()):
-            return " ".join(words)
-    return None
+def is_question(text: str) -> bool:
+    """Whether the message asks for something rather than picks it."""
+    return bool(_QUESTION.search(fold(text)))
 
 
 def specialty_in(text: str) -> str | None:
-    """The specialty as the person calls it."""
-    found = _SPECIALTY.search(fold(text))
-    return found[1] if found else None
-
-
-def speaks_of_time(text: str, today: date) -> bool:
-    """Whether the message says when."""
-    if any(day < today for day in dates_in(text)):
-        return False  # a birth date
-    return span_of(text, today) is not None or part_of_day_of(text) is not None
-
-
-def chosen(text: str, options: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The option that the message picks by its place, its time, its day or its practitioner."""
+    """The last specialty that the message names and does not take back, as the clinic is asked for it."""
     folded = fold(text)
-    place = _place(re.sub(r"\b(?:a las?|at) \w+", "", folded), len(options))
-    if place is not None:
-        return options[place]
-    left = [option for option in options if _fits(option, folded)]
-    return left[0] if len(left) == 1 else None
+    found = [(match.start(), match.end(), name) for name, pattern in _SPECIALTIES for match in pattern.finditer(folded)]
+    if not found:
+        found = [(match.start(), match.end(), match[0]) for match in _ANY_SPECIALTY.finditer(folded)]
+    kept = [name for start, end, name in sorted(found) if not _is_taken_back(folded, start, end)]
+    return kept[-1] if kept else None
 
 
-def _place(folded: str, count: int) -> int | None:
-    for index, words in enumerate(_PLACES[:count]):
-        if re.search(rf"\b(?:{words})\b", folded):
-            return index
-    if re.search(rf"\b(?:{_VOCABULARY['choices']['last']})\b", folded):
-        return count - 1
-    numbers = re.findall(r"(?<![\d:.])\b([1-9])\b(?![:.]?\d)", folded)
-    return int(numbers[0]) - 1 if len(numbers) == 1 and int(numbers[0]) <= count else None
+def _is_taken_back(folded: str, start: int, end: int) -> bool:
+    return bool(re.match(r"\s+no\b", folded[end : end + 5]) or _TAKEN_BACK.search(folded[max(0, start - 60) : start]))
 
 
-def names_hour(text: str) -> bool:
-    """Whether the message names an hour of the day."""
-    return _hour_in(fold(text)) is not None
-
-
-def _hour_in(folded: str) -> re.Match[str] | None:
-    time = re.search(r"\b(\d{1,2})(?::(\d\d))?\s*(am|a\.m|pm|p\.m)?\b", folded)
-    if time and (time[2] or time[3] or re.search(rf"\b(?:a las?|at) {time[1]}\b", folded)):
-        return time
+def practitioner_in(text: str, known: Iterable[str] = ()) -> str | None:
+    """The doctor whom the message names: after a title, after "with", or one of the `known` by their own name."""
+    words = set(re.findall(r"[^\W\d_]+", fold(text)))
+    for name in known:
+        parts = [part for part in fold(name).replace(".", " ").split() if len(part) > 3]  # noqa: PLR2004 - no title
+        if named := [part for part in parts if part in words and part not in _NOT_A_DOCTOR]:
+            return " ".join(named)
+    for found in _TITLED.finditer(text):
+        if name := _surname(found[1]):
+            return name
+    for found in _WITH.finditer(text):
+        name = _surname(found[1])
+        if name and found[1][0].isupper() and specialty_in(found[0]) is None:
+            return name
     return None
 
 
-def _fits(option: dict[str, Any], folded: str) -> bool:
-    """Whether everything that the message says of a time, a day or a name is true of the option."""
-    label = fold(str(option.get("label") or ""))
-    starts = str(option.get("starts_at") or "")
-    signs = []
-    if time := _hour_in(folded):
-        signs.append(_is_at(starts, int(time[1]), int(time[2] or 0), time[3] or ""))
-    signs += [
-        day in label for day in re.findall(r"\b(?:lunes|martes|miercoles|jueves|viernes|sabado|\w+day)\b", folded)
-    ]
-    signs += [word in folded for word in fold(str(option.get("practitioner") or "")).split()[-1:] if word in folded]
-    return bool(signs) and all(signs)
+def wants_other_doctor(text: str) -> bool:
+    """Whether any other doctor will do."""
+    return bool(_OTHER_DOCTOR.search(fold(text)))
 
 
-def _is_at(starts_at: str, hour: int, minute: int, half: str) -> bool:
-    found = re.search(r"T(\d\d):(\d\d)", starts_at)
-    if not found or int(found[2]) != minute:
-        return False
-    real = int(found[1])
-    if half:
-        return real == hour % 12 + (12 if half.startswith("p") else 0)
-    return real == hour or (hour < OPENING_HOUR and real == hour + 12)  # "a las 3" is never before opening
+def bare_practitioner_in(text: str) -> str | None:
+    """A name of one to three words that stands by itself, as the answer to a question for a doctor."""
+    words = re.findall(r"[^\W\d_]+", text)
+    is_name = 0 < len(words) <= 3 and not any(fold(word) in _NOT_A_DOCTOR for word in words)  # noqa: PLR2004
+    return " ".join(words) if is_name and words == re.findall(r"\w+", text) else None
+
+
+def _surname(words: str) -> str | None:
+    """The words up to the first that is no name: all that begin with a capital, else only the first."""
+    name: list[str] = []
+    for word in words.replace(".", " ").split():
+        plain = fold(word)
+        if plain in _PARTICLES and name:
+            name.append(word)
+            continue
+        if plain in _NOT_A_DOCTOR or specialty_in(plain) or (name and not word[0].isupper()):
+            break
+        name.append(word)
+    while name and fold(name[-1]) in _PARTICLES:
+        name.pop()
+    return " ".join(name) or None
+
+
+def time_words(text: str, today: date) -> str | None:
+    """The message without its birth date, if it says when; None otherwise."""
+    rest = without_past_dates(text, today)
+    if _BIRTH.search(rest):
+        if not any(day < today for day in dates_in(text)):
+            return None  # "I was born on 14 May": the year is still to come
+        rest = re.sub(r"\b(?:naci|nacid[oa]|born)\b[^;]{0,12};+", " ", rest)
+    rest = " ".join(rest.replace(";", " ").split())
+    says_when = span_of(rest, today) is not None or part_of_day_of(rest) is not None or hours_in(rest) is not None
+    return rest if says_when else None

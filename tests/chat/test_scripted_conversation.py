@@ -189,10 +189,13 @@ def test_move(make_talk: Callable[..., Talk], clinic: Patient, language: str, wi
     before = Appointment.objects.get(patient=clinic)
 
     offered = talk.say(move)
-    moved = talk.say("2")
+    asked = talk.say("2")
+    unmoved = Appointment.objects.get(patient=clinic)
+    moved = talk.say(yes)
 
     after = Appointment.objects.get(patient=clinic)
     assert tools(offered) == [("list_appointments", True), ("find_slots", True)]
+    assert (tools(asked), unmoved.slot_id) == ([], before.slot_id)
     assert tools(moved) == [("move_appointment", True)]
     assert (after.status, after.reference) == ("booked", before.reference)
     assert after.slot_id != before.slot_id

@@ -2,6 +2,6 @@
 
 from healthmate.common.dates.parts import AFTERNOON, EVENING, MORNING, part_of_day_of
 from healthmate.common.dates.spans import Span, span_of
-from healthmate.common.dates.written import dates_in
+from healthmate.common.dates.written import dates_in, without_past_dates
 
-__all__ = ["AFTERNOON", "EVENING", "MORNING", "Span", "dates_in", "part_of_day_of", "span_of"]
+__all__ = ["AFTERNOON", "EVENING", "MORNING", "Span", "dates_in", "part_of_day_of", "span_of", "without_past_dates"]

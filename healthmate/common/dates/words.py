@@ -57,7 +57,8 @@ NUMBERS = _numbered(
     1,
 ) | {"quince": 15, "fifteen": 15}
 
-MONTH = rf"(?P<month>{_any(MONTHS)})\b\.?"
+MONTH_NAME = _any(MONTHS)
+MONTH = rf"(?P<month>{MONTH_NAME})\b\.?"
 FULL_MONTH = rf"(?P<month>{_any(FULL_MONTHS)})"
 WEEKDAY = _any(WEEKDAYS)
 NUMBER = rf"(?:\d{{1,2}}|{_any(NUMBERS)})"

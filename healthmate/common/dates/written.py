@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from datetime import date
 
 from healthmate.common.clock import local_today
-from healthmate.common.dates.words import DAY, LINK, MONTH, day_number, month_number
+from healthmate.common.dates.spelled import in_figures_only
+from healthmate.common.dates.words import DAY, LINK, MONTH, MONTH_NAME, day_number, month_number
 from healthmate.common.text import fold
 
 OLDEST_YEAR, LAST_YEAR = 1880, 2199
@@ -18,6 +19,8 @@ _IN_WORDS = (
     re.compile(rf"{DAY}{LINK}{MONTH}{LINK}{_YEAR}"),
     re.compile(rf"\b{MONTH}{LINK}{DAY}{LINK}{_YEAR}"),
     re.compile(rf"(?<!\d)(?P<year>\d{{4}}){LINK}{MONTH}{LINK}{DAY}"),
+    # "14may1990"
+    re.compile(rf"(?<![\w.,/])(?P<day>\d{{1,2}})(?P<month>{MONTH_NAME})(?P<year>\d{{4}}|\d{{2}})(?!\w)"),
 )
 _ISO = re.compile(
     r"(?<![\d/-])(?P<year>\d{4})\s?(?P<mark>[-/.])\s?(?P<month>\d{1,2})\s?(?P=mark)\s?(?P<day>\d{1,2})(?![\d/-])"
@@ -37,7 +40,20 @@ def dates_in(text: str) -> set[date]:
     A year of two figures is the last such year whose date is not after today, as in a birth date.
     """
     plain = fold(text)
-    return {written for find in (in_words, in_figures) for written, _ in find(plain, _past_year)}
+    readings = {plain, in_figures_only(plain)}
+    return {
+        written for reading in readings for find in (in_words, in_figures) for written, _ in find(reading, _past_year)
+    }
+
+
+def without_past_dates(text: str, today: date) -> str:
+    """The folded text, its numbers in figures, without the full dates before `today`."""
+    plain = in_figures_only(fold(text))
+    for find in (in_words, in_figures):
+        for written, match in list(find(plain, _past_year)):
+            if written < today:
+                plain = plain[: match.start()] + ";" * (match.end() - match.start()) + plain[match.end() :]
+    return plain
 
 
 def in_words(plain: str, year_of: YearOf) -> Iterator[tuple[date, re.Match[str]]]:
