@@ -4,11 +4,11 @@ import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import connection, transaction
 from django.db.models import Model
 
 from patients.fhir import files, kinds, records
@@ -21,16 +21,18 @@ from patients.importing.people import PatientBook
 from patients.importing.rows import Row, Writer, content_hash
 from patients.importing.scope import NotYetError, Scope
 from patients.importing.summary import ImportSummary, Refusal, TypeCount
+from patients.importing.turns import turn
+from patients.importing.waiting import Waiter, WaitingRoom
 from patients.models import ClinicalRecord, Practitioner, SharedResource
 
 __all__ = ["BadInputError", "ImportSummary", "Refusal", "TypeCount", "import_path"]
 
+T = TypeVar("T")
 Progress = Callable[[int, int], None]
 AT_ONCE = 1000
 MAX_ID = 120
 # Practitioners whose identifiers name no issuer are known by their FHIR id.
 FHIR_ID = "urn:healthmate:fhir-id"
-IMPORT_LOCK = 0x46484952  # "FHIR": two imports at once take turns, unit by unit
 
 
 def import_path(paths: Iterable[Path | str], *, progress: Progress | None = None) -> ImportSummary:
@@ -43,25 +45,27 @@ def import_path(paths: Iterable[Path | str], *, progress: Progress | None = None
     found = files.find([Path(path) for path in paths])
     if not found.files:
         raise BadInputError("There is no .json, .json.gz, .ndjson or .ndjson.gz file to import.")
-    run = _Run(progress or (lambda done, total: None), found)
-    run.import_all()
+    with closing(WaitingRoom()) as unowned, closing(WaitingRoom()) as unnamed:
+        run = _Run(progress or (lambda done, total: None), found, unowned=unowned, unnamed=unnamed)
+        run.import_all()
     run.summary.seconds = time.monotonic() - started
     return run.summary
 
 
 class _Run:
-    """One import from its first file to its last retry."""
+    """One import from its first file to its last retry.
 
-    def __init__(self, progress: Progress, found: files.Found) -> None:
+    What names a patient that a later file may bring waits among the `unowned`; what is somebody's and names
+    a medicine that a later file may bring is stored, and waits for that name among the `unnamed`.
+    """
+
+    def __init__(self, progress: Progress, found: files.Found, *, unowned: WaitingRoom, unnamed: WaitingRoom) -> None:
         self.summary = ImportSummary(files=len(found.files), ignored=[str(path) for path in found.ignored])
         self.writer = Writer(self.summary, self.refuse)
         self.book = PatientBook(self.writer)
         self.medicines: dict[str, Json] = {}
         self.refused: defaultdict[str, list[tuple[Entry, str]]] = defaultdict(list)
-        # What names a patient, or a medicine, that a later file may bring; with it, whether it was in a bundle
-        # and, where only the medicine is missing, whose it is.
-        self.unowned: list[tuple[Entry, bool]] = []
-        self.unnamed: list[tuple[Entry, bool, int]] = []
+        self.unowned, self.unnamed = unowned, unnamed
         self.last = False
         self.progress = progress
         self.files = found.files
@@ -76,9 +80,12 @@ class _Run:
                 self.progress(done + min(unit.position, size), total)
             done += size
             self.progress(done, total)
-            quarantine.keep(str(path), self.refused[str(path)])
+            quarantine.keep(str(path), self.refused.pop(str(path), []))
         self._retry()
-        self.writer.settle()
+        with turn():
+            self.writer.settle()
+        for file, refused in self.refused.items():
+            quarantine.add(file, refused)
 
     def refuse(self, entry: Entry, reason: str) -> None:
         """Quarantine one entry."""
@@ -106,12 +113,10 @@ class _Run:
     def _store_readable(self, entries: list[Entry], scope: Scope) -> None:
         for entry in entries:
             scope.add(entry)
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IMPORT_LOCK])
+        with turn():
             self._store_patients([entry for entry in entries if entry.type == "Patient"], scope)
             others = sorted((entry for entry in entries if entry.type != "Patient"), key=lambda e: kinds.rank(e.type))
-            for some in _batches(others):
+            for some in _batches(others, size_of=lambda entry: len(bytes(entry.raw))):
                 self._store_others(some, scope)
 
     def _store_patients(self, entries: list[Entry], scope: Scope) -> None:
@@ -148,7 +153,7 @@ class _Run:
                 if self.last:
                     self.refuse(entry, str(error))
                 else:
-                    self.unowned.append((_kept(entry), scope.bundle))
+                    self.unowned.add(entry, bundle=scope.bundle)
             except BadInputError as error:
                 self.refuse(entry, str(error))
             else:
@@ -176,7 +181,7 @@ class _Run:
         def medicine(reference: Any) -> Json:
             found = scope.medicine(reference, resource, entry)
             if not found and not self.last:
-                self.unnamed.append((_kept(entry), scope.bundle, owner))
+                self.unnamed.add(entry, bundle=scope.bundle, owner=owner)
             return found
 
         columns = records.record_columns(resource, medicine)
@@ -190,19 +195,17 @@ class _Run:
         self.last = True
         for bundle in (True, False):
             scope = Scope(book=self.book, bundle=bundle, medicines=self.medicines)
-            for some in _batches([entry for entry, was_in_bundle in self.unowned if was_in_bundle is bundle]):
-                with transaction.atomic():
-                    self._store_others(some, scope)
-            rows = [
-                replace(self._record_row(entry, entry.resource(), scope, owner), counted=False)
-                for entry, was_in_bundle, owner in self.unnamed
-                if was_in_bundle is bundle
-            ]
-            if rows:
-                with transaction.atomic():
-                    self.writer.write(rows)
-        for file in {entry.file for entry, _ in self.unowned}:
-            quarantine.keep(file, self.refused[file])
+            for some in _batches(self.unowned.those(bundle=bundle), size_of=lambda waiter: len(waiter.entry.raw)):
+                with turn():
+                    self._store_others([waiter.entry for waiter in some], scope)
+            for some in _batches(self.unnamed.those(bundle=bundle), size_of=lambda waiter: len(waiter.entry.raw)):
+                with turn():
+                    self.writer.write(self._named(waiter, scope) for waiter in some)
+
+    def _named(self, waiter: Waiter, scope: Scope) -> Row:
+        """The row of a resource that is stored, with the name of its medicine if that has come; counted before."""
+        row = self._record_row(waiter.entry, waiter.entry.resource(), scope, waiter.owner)
+        return replace(row, counted=False)
 
 
 def practitioner_row(entry: Entry, resource: Json) -> Row:
@@ -240,18 +243,13 @@ def stable_id(entry: Entry) -> str:
         return f"sha256-{hashlib.sha256(bytes(entry.raw)).hexdigest()[:40]}"
 
 
-def _kept(entry: Entry) -> Entry:
-    """An entry that does not keep its whole file in memory."""
-    return replace(entry, raw=bytes(entry.raw))
-
-
-def _batches(entries: list[Entry]) -> Iterator[list[Entry]]:
-    """Entries in lots of bounded count and size."""
-    lot: list[Entry] = []
+def _batches(items: Iterable[T], *, size_of: Callable[[T], int]) -> Iterator[list[T]]:
+    """Items in lots of bounded count and size in bytes."""
+    lot: list[T] = []
     size = 0
-    for entry in entries:
-        lot.append(entry)
-        size += len(bytes(entry.raw))
+    for item in items:
+        lot.append(item)
+        size += size_of(item)
         if len(lot) >= AT_ONCE or size >= files.BYTES_AT_ONCE:
             yield lot
             lot, size = [], 0

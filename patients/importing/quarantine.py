@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from django.db import transaction
-
 from patients.fhir.files import BadInputError, Entry, loads
 from patients.fhir.shapes import clip
+from patients.importing.turns import turn
 from patients.models import QuarantinedResource
 
 MAX_UNREADABLE = 20_000
@@ -30,22 +29,37 @@ def as_received(entry: Entry) -> Any:
 
 def keep(file: str, refused: list[tuple[Entry, str]]) -> None:
     """Make a file's quarantine what this run refused of it: nothing older stays, nothing is there twice."""
-    with transaction.atomic():
+    with turn():
         stored = {(row.index, row.entry): row for row in QuarantinedResource.objects.filter(file=file_key(file))}
         for entry, reason in refused:
-            columns = {
-                "resource_type": entry.type[:60],
-                "resource_id": entry.id[:120],
-                "reason": clip(reason, 500),
-                "resource": as_received(entry),
-            }
             row = stored.pop((entry.index, entry.inner), None)
+            columns = _columns(entry, reason)
             if row is None:
-                QuarantinedResource.objects.update_or_create(
-                    file=file_key(file), index=entry.index, entry=entry.inner, defaults=columns
-                )
+                _add(file, entry, columns)
             elif any(getattr(row, name) != value for name, value in columns.items()):
                 for name, value in columns.items():
                     setattr(row, name, value)
                 row.save()
         QuarantinedResource.objects.filter(pk__in=[row.pk for row in stored.values()]).delete()
+
+
+def add(file: str, refused: list[tuple[Entry, str]]) -> None:
+    """Add to a file's quarantine what was refused after the whole file had been read."""
+    with turn():
+        for entry, reason in refused:
+            _add(file, entry, _columns(entry, reason))
+
+
+def _add(file: str, entry: Entry, columns: dict[str, Any]) -> None:
+    QuarantinedResource.objects.update_or_create(
+        file=file_key(file), index=entry.index, entry=entry.inner, defaults=columns
+    )
+
+
+def _columns(entry: Entry, reason: str) -> dict[str, Any]:
+    return {
+        "resource_type": entry.type[:60],
+        "resource_id": entry.id[:120],
+        "reason": clip(reason, 500),
+        "resource": as_received(entry),
+    }

@@ -7,6 +7,7 @@ from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from patients.management.commands import seed_demo
 from patients.models import (
     Appointment,
     ClinicalRecord,
@@ -134,3 +135,12 @@ def test_it_ends_by_saying_where_to_click(settings):
     output = seed(password="one")
     for address in ("/admin/", "/docs", "/chat/create", "/chat/update/$THREAD"):
         assert f"http://127.0.0.1:8123{address}" in output
+
+
+def test_records_that_are_not_taken_are_named_and_nothing_is_left(monkeypatch, fhir_file):
+    bad = fhir_file({"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Condition"}}]}, "bad.json")
+    monkeypatch.setattr(seed_demo, "PEOPLE", bad)
+    with pytest.raises(CommandError) as refused:
+        seed(password="a-password-of-ours")
+    assert str(refused.value) == f"The demo's records were not taken. Run import_fhir {bad} to see why."
+    assert QuarantinedResource.objects.count() == 0

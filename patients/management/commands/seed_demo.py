@@ -38,7 +38,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             summary = import_path([PEOPLE])
             if summary.quarantined:
-                raise CommandError("The demo's records were not taken; see the quarantined resources in the admin.")
+                raise CommandError(f"The demo's records were not taken. Run import_fhir {PEOPLE} to see why.")
             slots = open_agenda()
             fill_agenda()
             _make_users(password, reset=bool(options["password"]))
