@@ -9,7 +9,7 @@ from uuid import UUID
 from chat import selectors
 from chat.models import Message, Run, Thread
 from chat.owners import Owner
-from chat.run_log import RunFeed, follow
+from chat.run_log import RunFeed, current_run_log, follow
 from chat.services import conversations
 from chat.services.conversations import Incoming
 from chat.services.model_io import FunctionCall
@@ -71,7 +71,8 @@ class ChatService:
         """End the run in progress and keep what it has written; None when there is none."""
         run = await in_db(selectors.running, owner, thread_id)
         if run is not None:
-            current_executor().stop(run.id)
+            current_executor()  # listens, where the run is this process's
+            current_run_log().request_stop(str(run.id))
         return run
 
     async def process_message(self, run: Run) -> RunOutcome:

@@ -48,6 +48,7 @@ class RunExecutor:
         self._stopped: set[UUID] = set()
         self._afterwards: set[asyncio.Task[None]] = set()  # what goes on when runs are over
         self._leases: asyncio.Task[None] | None = None
+        log.on_stop(self._stop)
 
     def start(self, run: Run) -> None:
         """Answer `run`, after whatever waits in its thread already."""
@@ -60,13 +61,11 @@ class RunExecutor:
         if self._leases is None or self._leases.done():
             self._leases = own_task(self._renew_leases())
 
-    def stop(self, run_id: UUID) -> bool:
-        """Stop a run of this process; True when it was running here."""
-        task = self._running.get(run_id)
-        if task is None:
-            return False
-        self._stopped.add(run_id)
-        return task.cancel()
+    def _stop(self, run_id: str) -> None:
+        """Somebody, in this process or another, wants this run to end; it may be running here."""
+        if task := self._running.get(UUID(run_id)):
+            self._stopped.add(UUID(run_id))
+            task.cancel()
 
     async def idle(self) -> None:
         """Return when nothing goes on any more."""
