@@ -269,6 +269,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "HealthMate",
     "DESCRIPTION": "A conversational assistant that a clinic can trust.",
     "VERSION": "0.1.0",
+    "ENUM_NAME_OVERRIDES": {"HealthStatus": ["ok", "unavailable"], "OpenRunStatus": ["queued", "in_progress"]},
     "SERVE_INCLUDE_SCHEMA": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
