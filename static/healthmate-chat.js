@@ -166,7 +166,7 @@ export class Chat {
       const { address, options } = answer.request(stream);
       const response = await this.#fetch(address, { ...options, signal: connection.signal }, "text/event-stream");
       if (response.status === 204) return gone(answer);
-      answer.runId ??= response.headers.get("X-Run-ID");
+      answer.runId ??= uuid(response.headers.get("X-Run-ID"));
       const parser = createParser({ onEvent: ({ data }) => answer.take(JSON.parse(data), onPiece) });
       const reader = response.body.getReader();
       const decoder = new TextDecoder();
@@ -191,7 +191,10 @@ export class Chat {
 
   async #json(address, options = {}) {
     const response = await this.#fetch(address, options, "application/json");
-    return response.status === 204 ? null : response.json().catch(disconnected);
+    const value = response.status === 204 ? null : await response.json().catch(disconnected);
+    // Another site's cookie is not sent everywhere: there the id itself is kept, as long as this object lives.
+    if (!this.token && !sameOrigin(this.baseUrl)) this.deviceId ??= response.headers.get("X-Device-ID");
+    return value;
   }
 
   async #fetch(address, options, accept) {
@@ -203,8 +206,6 @@ export class Chat {
     const request = { credentials, cache: "no-store", ...options, headers };
     const response = await fetch(this.baseUrl + address, request).catch(disconnected);
     if (!response.ok) throw await refusal(response);
-    // Another site's cookie is not sent everywhere: there the id itself is kept, as long as this object lives.
-    if (!token && !sameOrigin(this.baseUrl)) this.deviceId ??= response.headers.get("X-Device-ID");
     return response;
   }
 }
@@ -331,6 +332,11 @@ function pause(milliseconds, signal) {
 
 function sameOrigin(baseUrl) {
   return !globalThis.location || new URL(baseUrl || "/", location.href).origin === location.origin;
+}
+
+/** Nothing for what is no whole id: browsers take headers that were cut off. */
+function uuid(text) {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text ?? "") ? text : null;
 }
 
 /** 128 random bits; `crypto.randomUUID` is not there on plain HTTP. */

@@ -124,8 +124,10 @@ async function show(ask) {
       bubble.text = whole;
     },
     onDone: (answer) => {
+      const follows = isAtTheEnd();
       bubble.text = answer.text;
       bubble.flags = answer.flags;
+      if (follows) toTheEnd();
       announce(`${words.anna}: ${answer.text}`);
     },
     onError: (error) => {
