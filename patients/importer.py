@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Model
 
-from patients.fhir import files, kinds, records
+from patients.fhir import files, kinds, records, sources
 from patients.fhir.files import BadInputError, Entry, Unit
 from patients.fhir.people import patient_shape, practitioner_columns
 from patients.fhir.references import base_of, lookups, names_of, owners, participants
@@ -60,7 +60,7 @@ class _Run:
     """
 
     def __init__(self, progress: Progress, found: files.Found, *, unowned: WaitingRoom, unnamed: WaitingRoom) -> None:
-        self.summary = ImportSummary(files=len(found.files), ignored=[str(path) for path in found.ignored])
+        self.summary = ImportSummary(files=len(found.files), ignored=[sources.name_of(path) for path in found.ignored])
         self.writer = Writer(self.summary, self.refuse)
         self.book = PatientBook(self.writer)
         self.medicines: dict[str, Json] = {}
@@ -75,12 +75,13 @@ class _Run:
         sizes = [path.stat().st_size if path.exists() else 0 for path in self.files]
         done, total = 0, sum(sizes)
         for path, size in zip(self.files, sizes, strict=True):
+            name = sources.name_of(path)
             for unit in files.read(path):
-                self.store(unit, str(path))
+                self.store(unit, name)
                 self.progress(done + min(unit.position, size), total)
             done += size
             self.progress(done, total)
-            quarantine.keep(str(path), self.refused.pop(str(path), []))
+            quarantine.keep(name, self.refused.pop(name, []))
         self._retry()
         with turn():
             self.writer.settle()

@@ -143,7 +143,7 @@ def dumps(value: Any) -> bytes:
 
 def read(path: Path) -> Iterator[Unit]:
     """A file's units in order; what cannot be read comes as a unit with a `problem`, never as an exception."""
-    name = str(path)
+    name = sources.name_of(path)
     try:
         with sources.opened(path) as (raw, source):
             if ".ndjson" in path.name.lower():

@@ -5,6 +5,7 @@ import binascii
 import html
 import re
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import nh3
@@ -13,16 +14,19 @@ from patients.fhir.shapes import Json, as_text, clip, concept_text, dicts, strin
 
 MAX_TEXT = 200_000
 MAX_DECODED = 20_000_000
+# An HTML reader takes time by the square of the depth, of a tag's attributes, and of what may be entities.
+MAX_HTML_MARKS = 5_000
 GZIP = b"\x1f\x8b"
 READABLE = re.compile(r"^(text/|application/(xhtml|xml|hl7-v3|hl7-sda|json)|application/\w*\+xml)", re.IGNORECASE)
 MARKED_UP = re.compile(r"</[a-z]|<(?:br|script|style|img|iframe)\b|<[a-z]\w*/>", re.IGNORECASE)
 HTML = re.compile(r"^\s*(?:<!doctype html|<html|<div|<p\b|<span|<table|<ul|<ol|<h\d)", re.IGNORECASE)
 EMPTY = re.compile(r"<(\w+)((?:\s[^<>]*)?)/>")
-BREAKS = re.compile(r"<\s*(?:br|/p|/div|/tr|/li|/h\d|/title|/paragraph|/item|/caption|/section)\b[^>]*>", re.IGNORECASE)
+BREAKS = re.compile(
+    r"<\s*(?:br|/p|/div|/tr|/li|/h\d|/title|/paragraph|/item|/caption|/section)\b[^<>]*>", re.IGNORECASE
+)
 CELLS = re.compile(r"<\s*/(?:td|th)\s*>", re.IGNORECASE)
 ACTIVE = re.compile(r"<\s*(script|style|iframe|object|template)\b.*?(?:<\s*/\s*\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
-XML_ASIDES = re.compile(r"<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^>]*>", re.DOTALL)
-CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+XML_ASIDES = (("<!--", "-->"), ("<?", "?>"), ("<!DOCTYPE", ">"))
 TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 UNSEEN = {"script", "style", "template", "noscript", "iframe", "object"}
 SPACES = re.compile(r"[^\S\n]+")
@@ -31,6 +35,8 @@ BLANK_LINES = re.compile(r"\s*\n\s*")
 
 def plain(markup: str) -> str:
     """HTML as text: no tags, no scripts (escaped ones neither), no styles, one line per block."""
+    if sum(map(markup.count, "<&=")) > MAX_HTML_MARKS:
+        return _plain_xml(markup)
     # An HTML reader takes `<script/>` or `<title/>` for an opening, which swallows what follows.
     closed = EMPTY.sub(r"<\1\2></\1>", markup)
     spaced = CELLS.sub(" \\g<0>", BREAKS.sub("\n\\g<0>", closed))
@@ -39,9 +45,20 @@ def plain(markup: str) -> str:
 
 def _plain_xml(markup: str) -> str:
     """XML that is no HTML (C-CDA) as text; an HTML reader would drop elements whose names it knows otherwise."""
-    bare = ACTIVE.sub("", XML_ASIDES.sub("", EMPTY.sub(r"<\1\2></\1>", markup)))
-    bare = CDATA.sub(lambda found: html.escape(found[1], quote=False), bare)
+    bare = EMPTY.sub(r"<\1\2></\1>", markup)
+    for start, end in XML_ASIDES:
+        bare = _replaced(bare, start, end, lambda inner: "")
+    bare = _replaced(ACTIVE.sub("", bare), "<![CDATA[", "]]>", lambda inner: html.escape(inner, quote=False))
     return _tidy(TAG.sub(" ", CELLS.sub(" \\g<0>", BREAKS.sub("\n\\g<0>", bare))))
+
+
+def _replaced(text: str, start: str, end: str, instead: Callable[[str], str]) -> str:
+    """Every stretch from `start` to `end` replaced; one without an end stays, and is looked for only once."""
+    parts, at = [], 0
+    while (opens := text.find(start, at)) >= 0 and (closes := text.find(end, opens + len(start))) >= 0:
+        parts += [text[at:opens], instead(text[opens + len(start) : closes])]
+        at = closes + len(end)
+    return "".join([*parts, text[at:]])
 
 
 def _tidy(escaped: str) -> str:

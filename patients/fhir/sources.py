@@ -96,6 +96,11 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - as it was named: `..` goes, links stay
 
 
+def name_of(path: Path) -> str:
+    """A file's path as text that a column can hold: bytes of its name that are no UTF-8 are escaped."""
+    return str(path).encode(errors="backslashreplace").decode()
+
+
 def _rank(path: Path) -> int:
     try:
         with open_regular(path) as raw:

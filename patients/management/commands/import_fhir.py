@@ -36,11 +36,11 @@ class Command(BaseCommand):
             with progress_bar() as progress:
                 summary = import_path(options["paths"], progress=progress)
         except BadInputError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(printable(str(error))) from error
         if options["json"]:
             self.stdout.write(json.dumps(summary.as_dict(), ensure_ascii=False, indent=2))
         else:
-            self.stdout.write("\n".join(report(summary)))
+            self.stdout.write("\n".join(map(printable, report(summary))))
         if summary.quarantined:
             raise CommandError(f"{len(summary.quarantined)} quarantined; see the reasons above or in the admin.")
 
@@ -72,6 +72,11 @@ def report(summary: ImportSummary) -> list[str]:
         lines.append(f"{len(summary.ignored)} ignored (no FHIR file by name, no regular file, or a link out): {some}")
     lines.append(f"{summary.files} files in {summary.seconds:.1f} s; {summary.changed} resources written.")
     return lines
+
+
+def printable(text: str) -> str:
+    """A line as a terminal may have it: names and reasons hold what was in the files, control characters too."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def line(refusal: Refusal) -> str:
