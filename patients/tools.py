@@ -118,7 +118,8 @@ def find_slots(args: SlotWish, context: ToolContext) -> ToolResult:
     """Find free times in the clinic's agenda, by specialty, doctor and when.
 
     `slots` are the earliest that fit. When none fits, `alternatives` are the nearest of the same specialty
-    and doctor, and `specialties` are those that the clinic has. Offer only what this returns.
+    and doctor. When none fits, or neither specialty nor doctor was named, `specialties` are those that the
+    clinic has. Offer only what this returns.
     """
     search = selectors.SlotSearch(**args.model_dump())
     slots = selectors.free_slots(search)
@@ -128,6 +129,7 @@ def find_slots(args: SlotWish, context: ToolContext) -> ToolResult:
     }
     if not slots:
         data["alternatives"] = [_slot(slot, context) for slot in selectors.nearest_slots(search)]
+    if not slots or not (args.specialty or args.practitioner):
         data["specialties"] = selectors.offered_specialties()
     return ToolResult(ok=True, data=data)
 

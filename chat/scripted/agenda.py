@@ -4,6 +4,7 @@ from typing import Any
 
 from chat.language import says_no, says_yes
 from chat.scripted import choices, identification, phrases, search, small_talk, understanding
+from chat.scripted.clock_words import hours_in
 from chat.scripted.conversation import ToolRecord
 from chat.scripted.moves import Call, Move, Say
 from chat.scripted.questions import Question
@@ -21,6 +22,9 @@ def find(state: State) -> Call:
         named = asked.get("specialty") or asked.get("practitioner")
         keys = ("specialty",) if named else ("specialty", "practitioner")
         asked = {key: moving[key] for key in keys if moving.get(key)} | asked
+    elif state.asked is Question.SPECIALTY and choices.is_no_matter(state.text):
+        asked.pop("specialty", None)
+        asked.pop("practitioner", None)
     else:
         asked = search.with_default(state, asked)
     return Call("find_slots", {key: value for key, value in asked.items() if value})
@@ -36,7 +40,7 @@ def found(state: State, record: ToolRecord) -> Move:
     default = search.is_default(state, record)
     if slots:
         moving = moving_of(state)
-        offer = phrases.offer(state.c, slots, exact=exact, default=default and not moving, moving=moving)
+        offer = phrases.offer(slots, exact=exact, default=default and not moving, moving=moving)
         return Say(greeted(state, offer))
     names = record.output.get("specialties") or ()
     if default and names:
@@ -50,18 +54,20 @@ def answer(state: State) -> Move | None:
     """A reply to a question about a free time: a yes, a no, or another time of the list."""
     if state.asked not in _ABOUT_SLOTS:
         return _pick_without_question(state)
-    if state.asked is Question.CONFIRM and state.held and state.c.identified:
-        if _agrees(state, state.held):
-            return Call("confirm_appointment", {"appointment_id": state.held.get("appointment_id")})
-        if _lets_go(state):
-            return Say(phrases.let_go())
+    if state.asked is Question.CONFIRM and state.held and state.c.identified and (move := _to_hold(state, state.held)):
+        return move
     if state.asked is Question.MOVE and says_yes(state.text):
         return move_now(state)
     if says_yes(state.text):
         return take(state, state.offered[0]) if len(state.offered) == 1 else Say(phrases.not_offered())
-    if slot_or_question := _pick(state):
-        return slot_or_question
-    return _declined(state)
+    return _pick(state) or _declined(state)
+
+
+def _to_hold(state: State, held: Item) -> Move | None:
+    """A yes to the time that is held, or no wish for any."""
+    if _agrees(state, held):
+        return Call("confirm_appointment", {"appointment_id": held.get("appointment_id")})
+    return Say(phrases.let_go()) if _lets_go(state) else None
 
 
 def take(state: State, slot: Item) -> Move:
@@ -128,8 +134,8 @@ def _pick(state: State) -> Move | None:
     meant = choices.picked(state.text, state.offered, state.c.today)
     if len(meant) == 1:
         return take(state, meant[0])
-    if len(meant) > 1 and understanding.hours_in(state.text):
-        return Say(phrases.offer(state.c, meant, exact=True, default=False, moving=moving_of(state)))
+    if len(meant) > 1 and hours_in(state.text):
+        return Say(phrases.offer(meant, exact=True, default=False, moving=moving_of(state)))
     return None
 
 
@@ -156,23 +162,24 @@ def moving_of(state: State) -> Item | None:
     booked = [item for item in state.appointments if item.get("status") == "booked"]
     if len(booked) == 1:
         return booked[0]
-    if state.asked is Question.WHICH_TO_MOVE or state.wish == MOVE:
-        meant = choices.picked(state.text, booked, state.c.today)
-        if len(meant) == 1:
-            return meant[0]
-    return state.appointment_spoken_of()
+    if spoken_of := state.appointment_spoken_of(since=state.goal_since):
+        return spoken_of
+    words = [search.source_and_target(state.c.said[state.goal_since - 1])[0]]
+    if state.asked is Question.WHICH_TO_MOVE:
+        words.append(state.text)
+    meant = [one for text in words if len(one := choices.picked(text, booked, state.c.today)) == 1]
+    return meant[-1][0] if meant else None
 
 
 def greeted(state: State, text: str) -> str:
-    """The text, after a thank-you to somebody who has just been identified, or the news that they are registered."""
+    """The text after what it owes to the moment: a hello, a thank-you for the identity, news of the registration."""
     for record in state.c.new_records:
-        if record.code:
+        if record.code or record.name not in {"fetch_patient_info", "create_patient"}:
             continue
         if record.name == "create_patient" and record.output.get("registered", True):
-            return phrases.registered(_full_name(record)) + "\n" + text
-        if record.name in {"fetch_patient_info", "create_patient"}:
-            return f"{phrases.thanks_to(state.c)} {text}"
-    return text
+            return phrases.introduced(state.c, phrases.registered(_full_name(record)) + "\n" + text)
+        return phrases.introduced(state.c, f"{phrases.thanks_to(state.c)} {text}")
+    return phrases.introduced(state.c, text)
 
 
 def _full_name(record: ToolRecord) -> str:

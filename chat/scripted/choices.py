@@ -9,6 +9,8 @@ from chat.scripted.clock_words import HOUR, NOON, Hours, hours_in, without_hours
 from chat.scripted.understanding import practitioner_in, specialty_in
 from chat.vocabulary import load
 from healthmate.common.dates import AFTERNOON, EVENING, MORNING, part_of_day_of, span_of
+from healthmate.common.dates.spelled import in_figures_only
+from healthmate.common.dates.words import WEEKDAYS
 from healthmate.common.text import fold
 
 Option = dict[str, Any]
@@ -22,16 +24,17 @@ _NO_MATTER = re.compile(rf"\b(?:{_CHOICES['no_matter']})\b")
 _ALL = re.compile(_CHOICES["all"])
 _MORE = re.compile(rf"^\W*(?:y |and |no,? )?(?:{_CHOICES['more']})\b")
 _OTHER_DAY = re.compile(rf"\b(?:{_CHOICES['other_day']})\b")
-_LATER = re.compile(rf"^\W*(?:no,? |mejor |y |and )?(?:{_CHOICES['later']})\W*(?:por favor|please)?\W*$")
-_EARLIER = re.compile(rf"^\W*(?:no,? |mejor |y |and )?(?:{_CHOICES['earlier']})\W*(?:por favor|please)?\W*$")
+_LATER = re.compile(rf"\b(?:{_CHOICES['later']})\b")
+_EARLIER = re.compile(rf"\b(?:{_CHOICES['earlier']})\b")
+_NOT_IN_THE_DAY = re.compile(rf"\b(?:{_CHOICES['not_in_the_day']})\b")
 _NONE = re.compile(rf"\b(?:{_CHOICES['none_of_them']})\b")
 _FIGURE = re.compile(
     r"(?:^|[\s#(])(?P<lead>(?:(?:la|el|opcion|numero|num|nro|no|number|option|slot|the|turno|cita|horario|choice|"
-    r"mejor|quiero|dame|take|want)\.?\s*)?#?)(?P<figure>\d{1,2})(?![\d:/]|[.,]\d|\s?(?:st|nd|rd|th|de [a-z]|del [a-z])\b)"
-    + _NOT_A_PLACE
+    r"mejor|quiero|dame|take|want)\.?\s*)?#?)(?P<figure>\d{1,2})"
+    r"(?![\d:/]|[.,]\d|\s?(?:st|nd|rd|th|de [a-z]|del [a-z])\b)" + _NOT_A_PLACE
 )
 _REFUSED = re.compile(r"\b(?:la|el|the) (?:\d|[a-z]+)(?: one)? no\b|\bnot (?:the )?(?:\d|[a-z]+)\b")
-_SHORT = 4  # words
+_SHORT, _SHORT_WISH = 4, 8  # words
 _DAY_OF_MONTH = re.compile(r"\b(?:el|the|dia|del) (?P<day>\d{1,2})\b(?![:/.]\d)")
 _REFERENCE = re.compile(r"\bhm-?\s?([0-9a-z]{6})\b")
 _PART_HOURS = {MORNING: (0, 12), AFTERNOON: (12, 18), EVENING: (18, 24)}
@@ -57,7 +60,7 @@ def picked(text: str, options: Sequence[Option], today: date) -> list[Option]:
         return [left[place]] if place < len(left) else []
     if signs:
         return left
-    return _by_bare_hour(rest, options)
+    return _by_bare_hour(in_figures_only(rest), options)
 
 
 def names_place(text: str, count: int) -> bool:
@@ -88,6 +91,8 @@ def wants_other_day(text: str) -> bool:
 def wants_part(text: str) -> str | None:
     """The part of the day that "later" or "earlier" asks for."""
     folded = fold(text)
+    if len(folded.split()) > _SHORT_WISH or _NOT_IN_THE_DAY.search(folded):
+        return None
     return AFTERNOON if _LATER.search(folded) else MORNING if _EARLIER.search(folded) else None
 
 
@@ -135,9 +140,8 @@ def _signs(
                 and (minute_of(option) == hours.first or not any(minute_of(other) == hours.first for other in options))
             )
         )
-    days = _days(rest, options, today)
-    if days:
-        signs.append(lambda option: (day := day_of(option)) is not None and days[0] <= day <= days[1])
+    if days := _days(rest, options, today):
+        signs.append(lambda option: day_of(option) in days)
     if part := part_of_day_of(rest):
         first, last = _PART_HOURS[part]
         signs.append(lambda option: first * HOUR <= minute_of(option) < last * HOUR)
@@ -151,14 +155,17 @@ def _signs(
     return signs
 
 
-def _days(rest: str, options: Sequence[Option], today: date) -> tuple[date, date] | None:
+def _days(rest: str, options: Sequence[Option], today: date) -> set[date]:
+    """The days of the options that the message names; a weekday means any such day when none is in its own week."""
+    all_days = {day for option in options if (day := day_of(option))}
     if span := span_of(rest, today):
-        return span
+        weekdays = {WEEKDAYS[word] for word in re.findall(r"[a-z]+", rest) if word in WEEKDAYS}
+        within = {day for day in all_days if span[0] <= day <= span[1]}
+        return within or {day for day in all_days if day.weekday() in weekdays} or {span[0]}
     found = _DAY_OF_MONTH.search(rest)
     if found and int(found["day"]) > len(options):
-        named = [day for option in options if (day := day_of(option)) and day.day == int(found["day"])]
-        return (named[0], named[0]) if named else None
-    return None
+        return {day for day in all_days if day.day == int(found["day"])}
+    return set()
 
 
 def _same_specialty(asked: str, offered: str) -> bool:

@@ -11,6 +11,8 @@ from healthmate.common.text import fold
 
 def identify(state: State) -> Move | None:
     """Use what the message tells of the person, together with what was told before; each triple is tried once."""
+    if state.c.identified and state.wish is None and _repeats_identity(state):
+        return Say(f"{phrases.thanks_to(state.c)} {phrases.what_next()}")
     if not _tells_identity(state) or (state.goal == REGISTER and not state.c.identified):
         return None
     document, birth_date = state.document(), state.birth_date()
@@ -54,11 +56,21 @@ def _tells_identity(state: State) -> bool:
     return bool(state.document() and state.document_type(state.turn))
 
 
+def _repeats_identity(state: State) -> bool:
+    """Whether somebody who is known already identifies themselves again, and says nothing else."""
+    told = identity_words.document_in(state.text, state.c.today) and identity_words.birth_date_in(
+        state.text, state.c.today
+    )
+    return bool(told) and not _is_somebody_else(state)
+
+
 def _is_somebody_else(state: State) -> bool:
     """Whether the message identifies another person than the one who is known (a child, say)."""
     known = state.c.last("fetch_patient_info")
     document = identity_words.document_in(state.text, state.c.today)
-    return bool(known and document) and _number(known.arguments.get("document_number")) != _number(document[1])
+    if known is None or document is None:
+        return False
+    return _number(known.arguments.get("document_number")) != _number(document[1])
 
 
 def _refusal_of(state: State, arguments: dict[str, Any]) -> str | None:

@@ -12,7 +12,6 @@ _LONG: dict[str, str] = _VOCABULARY["document_types"]["long"]
 _SHORT: dict[str, str] = _VOCABULARY["document_types"]["short"]
 _NUMBERED: dict[str, str] = _VOCABULARY["document_types"]["numbers"]
 _NOT_A_NAME = frozenset(_VOCABULARY["names"]["not_a_name"].split())
-_SHORT_MESSAGE = 4  # words; in a longer one "ti" is a pronoun, "mr" a title
 
 # A few words may stand between a kind of document and its number. Each is taken whole and never given back,
 # so the time is linear in the message.
@@ -27,6 +26,11 @@ _TYPED = [
 _NAMED = [(code, re.compile(rf"(?<![a-z0-9])(?:{words})(?![a-z0-9])")) for code, words in _LONG.items()]
 _ABBREVIATED = [(code, re.compile(rf"(?<![a-z0-9])(?:{words})(?![a-z0-9])")) for code, words in _SHORT.items()]
 _DENIED = re.compile(r"\b(?:no (?:es|era|tengo|fue)|not|en vez de|instead of)(?: (?:una?|mi|la|el|a|my|the))?\s*$")
+# Elsewhere "ti" is a pronoun and "mr" a title, unless they stand in capitals.
+_CORRECTION = re.compile(
+    r"(?:(?:quise|queria|decir|era|es|tipo|type|perdon|sorry|i|meant|it's|it|is|was|un|una|a|mi|my|el|la|the|no|sino|de|"
+    r"documento|document|digo|mejor|con)\W+)*+[a-z.]{2,5}\W*"
+)
 _UNTYPED = re.compile(rf"\b(?:documento|identificacion|document|id|identification)(?![a-z0-9]){_FILLER}{_NUMBER}")
 _BARE_NUMBER = re.compile(r"(?<![\w/+])(\d(?:[. ']?\d){5,14})(?![\w/])")
 _TYPE_NUMBER = re.compile(r"\W*(?:(?:el|la|opcion|tipo|numero|number|option|type|the)\s+)*(10|[1-9])\W*")
@@ -44,7 +48,7 @@ _PHONE = re.compile(
     r"|(?<![\w.])(\+\d[\d \-.()]{6,18}\d)"
 )
 _EMAIL = re.compile(r"(?<![\w.+\-])[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,4}")
-MAX_NAME_WORDS = 7
+FEWEST_NAME_WORDS, MAX_NAME_WORDS = 2, 7
 
 
 def document_in(text: str, today: date) -> tuple[str | None, str] | None:
@@ -60,10 +64,9 @@ def document_in(text: str, today: date) -> tuple[str | None, str] | None:
 def document_type_in(text: str) -> str | None:
     """The document's type where it is named without a number; the last that is not denied."""
     folded = fold(text)
-    is_short = len(folded.split()) <= _SHORT_MESSAGE
     named = _types(_NAMED, folded)
     if not named:
-        named = _types(_ABBREVIATED, folded if is_short else _capitals(text))
+        named = _types(_ABBREVIATED, folded if _CORRECTION.fullmatch(folded) else _capitals(text))
     named = [mention for mention in named if not _DENIED.search(folded[: mention[0]])] or named
     return max(named, key=lambda mention: mention[:2])[2] if named else None
 
@@ -95,7 +98,7 @@ def bare_name_in(text: str) -> str | None:
     """A full name that stands by itself, as the answer to a question for it."""
     for piece in re.split(r"[,;:.\n\d@/()]", text):
         words = piece.split()
-        if len(words) < 2 or len(words) > MAX_NAME_WORDS:
+        if not FEWEST_NAME_WORDS <= len(words) <= MAX_NAME_WORDS:
             continue
         plain = [fold(word) for word in words]
         while plain and (plain[-1] in _NOT_A_NAME or document_type_in(plain[-1])):
@@ -104,7 +107,7 @@ def bare_name_in(text: str) -> str | None:
         is_name = all(
             re.fullmatch(r"[^\W\d_][^\W\d_'’\-]*(?:['’\-][^\W\d_]+){0,2}", word) for word in words[: len(plain)]
         )
-        if len(plain) > 1 and is_name and not any(_ends_a_name(word) for word in plain):
+        if len(plain) >= FEWEST_NAME_WORDS and is_name and not any(_ends_a_name(word) for word in plain):
             return " ".join(words[: len(plain)])
     return None
 

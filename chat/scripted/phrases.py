@@ -100,17 +100,17 @@ def what_next() -> str:
 # --- Free times -----------------------------------------------------------------------------------------
 
 
-def offer(c: Conversation, slots: Sequence[Item], *, exact: bool, default: bool, moving: Item | None = None) -> str:
+def offer(slots: Sequence[Item], *, exact: bool, default: bool, moving: Item | None = None) -> str:
     """Lists free slots, numbered; `default` when the specialty was ours to choose, `moving` what they would replace."""
     head = _("These times are free:")
     if not exact:
         head = _("There is nothing free for exactly what you asked; the nearest times are:")
     if moving:
-        head = _("To move your appointment {appointment}:").format(appointment=appointment_line(moving)) + " " + head
+        head = _("To move your appointment {appointment}:").format(appointment=slot_line(moving)) + " " + head
     lines = [f"{place}. {slot_line(slot)}" for place, slot in enumerate(slots, start=1)]
     if default:
         lines.append(_("If you need another specialty or a certain doctor, tell me which."))
-    return introduced(c, "\n".join((head, *lines, str(Question.WHICH_SLOT))))
+    return "\n".join((head, *lines, str(Question.WHICH_SLOT)))
 
 
 def no_slots(specialties: Iterable[Any], *, doctor: str | None, specialty: str | None) -> str:
@@ -173,15 +173,13 @@ def one_at_a_time() -> str:
 
 def ask_cancellation(appointment: Item) -> str:
     """Asks for a yes before cancelling."""
-    return _("You would cancel {appointment}.").format(appointment=appointment_line(appointment)) + (
-        f" {Question.CANCEL}"
-    )
+    return _("It is about {appointment}.").format(appointment=slot_line(appointment)) + (f" {Question.CANCEL}")
 
 
 def ask_move(appointment: Item, slot: Item) -> str:
     """Asks for a yes before moving."""
     return _("Your appointment {appointment} would move to {slot}.").format(
-        appointment=appointment_line(appointment), slot=slot_line(slot)
+        appointment=slot_line(appointment), slot=slot_line(slot)
     ) + (f" {Question.MOVE}")
 
 
@@ -207,7 +205,7 @@ def slot_line(slot: Item) -> str:
 
 
 def appointment_line(item: Item) -> str:
-    """An appointment as it is listed, with its reference once it is booked."""
+    """An appointment as it is listed, with its reference, which may be told only where a tool has just told it."""
     line = slot_line(item)
     return f"{line} ({item['reference']})" if line and item.get("reference") else line
 

@@ -107,6 +107,8 @@ def _small_talk(state: State) -> Move:
         return Say(answer if is_short or not question else f"{answer}\n\n{question}")
     if question:
         return Say(f"{small_talk.not_understood_briefly()} {question}")
+    if state.c.told and state.wish is None and (hello := small_talk.nice_to_meet(state.c)):
+        return Say(hello)
     if state.goal == BOOK and not state.c.identified:
         return identification.ask(state)
     if state.wish == "greeting" or not state.c.told:
@@ -116,21 +118,24 @@ def _small_talk(state: State) -> Move:
 
 def _still_open(state: State) -> str | None:
     """What the assistant asked last, in full."""
+    item, slot = state.appointment_asked_about(), state.slot_asked_about()
     match state.asked:
-        case Question.CONFIRM if state.held:
-            return phrases.ask_confirmation(state.held)
-        case Question.MOVE if (slot := state.slot_asked_about()) and (item := state.appointment_spoken_of()):
-            return phrases.ask_move(item, slot)
-        case Question.CANCEL if item := state.appointment_asked_about():
-            return phrases.ask_cancellation(item)
+        case Question.CONFIRM:
+            return phrases.ask_confirmation(state.held) if state.held else None
+        case Question.MOVE:
+            return phrases.ask_move(item, slot) if item and slot else None
+        case Question.CANCEL:
+            return phrases.ask_cancellation(item) if item else None
         case Question.WHICH_SLOT:
             return phrases.not_offered()
-        case Question.WHICH_TO_CANCEL | Question.WHICH_TO_MOVE as question:
-            return phrases.which_one(question)
-        case Question.SPECIALTY | Question.LOOK as question:
-            return str(question)
         case _:
-            return None
+            return _repeated(state.asked)
+
+
+def _repeated(question: Question | None) -> str | None:
+    if question in {Question.WHICH_TO_CANCEL, Question.WHICH_TO_MOVE}:
+        return phrases.which_one(question)
+    return str(question) if question in {Question.SPECIALTY, Question.LOOK} else None
 
 
 # --- A tool has answered ----------------------------------------------------------------------------------
@@ -147,14 +152,20 @@ def _after_tool(state: State, record: ToolRecord) -> Move:
             return agenda.found(state, record)
         case "list_appointments":
             return appointments.listed(state, record)
-        case "propose_appointment":
-            return Say(agenda.greeted(state, phrases.ask_confirmation(record.output)))
-        case "confirm_appointment" | "move_appointment" | "cancel_appointment":
-            return Say(phrases.confirmed(state.c))
-        case "hand_over":
-            return Say(small_talk.handed_over())
         case _:
-            return Say(small_talk.done())
+            return Say(_told(state, record))
+
+
+def _told(state: State, record: ToolRecord) -> str:
+    match record.name:
+        case "propose_appointment":
+            return agenda.greeted(state, phrases.ask_confirmation(record.output))
+        case "confirm_appointment" | "move_appointment" | "cancel_appointment":
+            return phrases.confirmed(state.c)
+        case "hand_over":
+            return small_talk.handed_over()
+        case _:
+            return small_talk.done()
 
 
 def _known(state: State, record: ToolRecord) -> Move:

@@ -17,6 +17,10 @@ GENERAL, FOR_CHILDREN = "medicina general", "pediatría"
 MAX_WHEN = 200
 _NO_SEARCH = frozenset({CANCEL, LIST, "hours", "price", "insurance", "address", "telephone"})
 
+# What leads to the new time, and what to the old one, in a wish to move an appointment.
+_TO_A_TIME = (" al ", " a la ", " a las ", " para ", " to ", " por la ", " hacia ", " for ", " until ", " en la ")
+_FROM_A_TIME = (" del ", " de la ", " de las ", " from ", " on ")
+
 Arguments = dict[str, Any]
 
 
@@ -90,8 +94,10 @@ def _change(state: State, asked: Arguments, turn: int) -> None:
     picked_one = turn < state.turn and asked_in(state.c.answer_to(turn)) in {Question.CONFIRM, Question.MOVE}
     if which or picked_one or understanding.wish_of(text) in _NO_SEARCH:
         return
-    _change_who(state, asked, text, turn)
-    words = _target(text) if understanding.wish_of(text) == MOVE else text
+    to_move = understanding.wish_of(text) == MOVE and state.goal == MOVE
+    if not to_move:  # there they tell which appointment
+        _change_who(state, asked, text, turn)
+    words = source_and_target(text)[1] if to_move else text
     when = understanding.time_words(words, state.c.today)
     if when:
         _change_when(state, asked, when)
@@ -148,15 +154,10 @@ def _days_offered(state: State) -> list[Any]:
     return sorted(day for slot in state.offered if (day := choices.day_of(slot)))
 
 
-def _target(text: str) -> str:
-    """Of a wish to move something, where to: "the one on Monday to Thursday" means Thursday."""
+def source_and_target(text: str) -> tuple[str, str]:
+    """Of a wish to move something, what and where to: "the one on Monday to Thursday" means to Thursday."""
     plain = f" {fold(text)} "
-    places = [
-        plain.rfind(mark) for mark in (" al ", " para ", " to ", " por la ", " a las ", " hacia ", " el ", " for ")
-    ]
-    words = [plain[place:] for place in sorted(places) if place >= 0]
-    sources = (" del ", " de la ", " de las ", " from ", " on ")
-    for part in words:
-        if not any(part.startswith(source) for source in sources):
-            return part
-    return "" if any(source in plain for source in sources) else text
+    places = [place for mark in _TO_A_TIME if (place := plain.find(mark)) >= 0]
+    if places:
+        return plain[: min(places)], plain[min(places) :]
+    return plain, "" if any(mark in plain for mark in _FROM_A_TIME) else plain

@@ -20,7 +20,13 @@ def greeting(c: Conversation) -> str:
     """Says who is speaking, what it is and what it can do."""
     name = identity_words.name_in(c.text)
     hello = _("Nice to meet you, {name}. ").format(name=name) if name else ""
-    return hello + phrases.introduction(c) + " " + _abilities()
+    return f"{phrases.introduction(c)} {hello}{_abilities()}"
+
+
+def nice_to_meet(c: Conversation) -> str | None:
+    """Answers somebody who only says their name."""
+    name = identity_words.name_in(c.text)
+    return _("Nice to meet you, {name}. ").format(name=name) + _abilities() if name else None
 
 
 def not_understood() -> str:
@@ -100,6 +106,16 @@ def _symptom(c: Conversation) -> str:
     return introduced(c, f"{advice} {Question.LOOK}")
 
 
+def _no_document(c: Conversation) -> str:
+    return introduced(
+        c,
+        _(
+            "Without the type and number of your document I can only show free times. "
+            "The clinic's staff can help you with the rest."
+        ),
+    )
+
+
 def _help(c: Conversation) -> str:
     return introduced(c, _("I am an automatic assistant.") + " " + _abilities())
 
@@ -119,6 +135,7 @@ _ANSWERS: dict[str, Callable[[Conversation], str]] = {
     "address": _address,
     "telephone": _telephone,
     "symptom": _symptom,
+    "no_document": _no_document,
     "help": _help,
     "thanks": _thanks,
     "bye": _bye,

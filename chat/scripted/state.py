@@ -6,7 +6,7 @@ from typing import Any
 
 from chat.scripted import identity_words, understanding
 from chat.scripted.conversation import Conversation, ToolRecord
-from chat.scripted.phrases import appointment_line, slot_line
+from chat.scripted.phrases import slot_line
 from chat.scripted.questions import Question, asked_in
 from chat.scripted.understanding import BOOK, CANCEL, LIST, MOVE, REGISTER
 
@@ -117,7 +117,7 @@ class State:
         for turn, text in reversed(self.c.told):
             if turn < self.search.turn:
                 break
-            if asked_in(text) is Question.WHICH_SLOT and (shown := _shown(found, text, slot_line)):
+            if asked_in(text) is Question.WHICH_SLOT and (shown := _shown(found, text)):
                 return shown
         return found[:MAX_OFFERED]
 
@@ -129,7 +129,7 @@ class State:
 
     def slot_asked_about(self) -> Item | None:
         """The one free time of which the last question speaks."""
-        named = _shown(found_slots(self.search), self.last_answer, slot_line) if self.search else []
+        named = _shown(found_slots(self.search), self.last_answer) if self.search else []
         return named[0] if len(named) == 1 else None
 
     def slot_to_hold(self) -> Item | None:
@@ -137,7 +137,7 @@ class State:
         if self.search is None or self.search.code:
             return None
         for turn, text in reversed(self.c.told):
-            named = _shown(found_slots(self.search), text, slot_line) if turn >= self.search.turn else []
+            named = _shown(found_slots(self.search), text) if turn >= self.search.turn else []
             if asked_in(text) is not Question.WHICH_SLOT and len(named) == 1:
                 return named[0]
         return None
@@ -150,13 +150,15 @@ class State:
 
     def appointment_asked_about(self) -> Item | None:
         """The one appointment of which the last question speaks."""
-        named = _shown(self.appointments or [], self.last_answer, appointment_line)
+        named = _shown(self.appointments or [], self.last_answer)
         return named[0] if len(named) == 1 else None
 
-    def appointment_spoken_of(self) -> Item | None:
-        """The one appointment that the assistant's newest answer about any speaks of."""
-        for _turn, text in reversed(self.c.told):
-            named = _shown(self.appointments or [], text, appointment_line)
+    def appointment_spoken_of(self, *, since: int = 0) -> Item | None:
+        """The one appointment that the assistant's newest answer about any speaks of, from turn `since` on."""
+        for turn, text in reversed(self.c.told):
+            if turn < since:
+                break
+            named = _shown(self.appointments or [], text)
             if named:
                 return named[0] if len(named) == 1 else None
         return None
@@ -220,7 +222,7 @@ def upcoming(record: ToolRecord) -> list[Item]:
     return [a for a in listed if a.get("status") in {"booked", "pending"}]
 
 
-def _shown(items: Sequence[Item], text: str, line: Any) -> list[Item]:
+def _shown(items: Sequence[Item], text: str) -> list[Item]:
     """The items whose line stands in the text, in the order of the text."""
-    places = [(text.find(words), item) for item in items if (words := line(item))]
+    places = [(text.find(words), item) for item in items if (words := slot_line(item))]
     return [item for place, item in sorted(places, key=lambda shown: shown[0]) if place >= 0]

@@ -37,7 +37,8 @@ _NOT_A_DOCTOR = frozenset(_DOCTORS["not_a_name"].split())
 _PARTICLES = frozenset(["de", "del", "la", "las", "los", "van", "von", "da"])
 _BIRTH = re.compile(r"\b(?:naci|nacid[oa]|nacimiento|born|birth(?:day|date)?|cumplo|cumpleanos)\b")
 _QUESTION = re.compile(
-    r"\?|\b(?:hay|tienes?|tienen|habra|is there|are there|do you have|any|busca\w*|look|muestra\w*|show)\b"
+    r"\?|\b(?:hay|tienes?|tienen|habra|is there|are there|do you have|"
+    r"any (?:times?|slots?|appointments?|availab|thing|other)|busca\w*|look|muestra\w*|show)\b"
 )
 
 
@@ -89,12 +90,12 @@ def practitioner_in(text: str, known: Iterable[str] = ()) -> str | None:
         if named := [part for part in parts if part in words and part not in _NOT_A_DOCTOR]:
             return " ".join(named)
     for found in _TITLED.finditer(text):
-        if name := _surname(found[1]):
-            return name
+        if titled := _surname(found[1]):
+            return titled
     for found in _WITH.finditer(text):
-        name = _surname(found[1])
-        if name and found[1][0].isupper() and specialty_in(found[0]) is None:
-            return name
+        other = _surname(found[1])
+        if other and found[1][0].isupper() and specialty_in(found[0]) is None:
+            return other
     return None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import override
 
+from chat.safety.truth import TruthGate
 from chat.scripted.conversation import read_conversation
 from chat.scripted.policy import Call, decide
 
@@ -92,6 +93,7 @@ class ScriptedTalk:
                     {"type": "function_call_output", "call_id": call_id, "output": json.dumps(output)},
                 ]
             self.text = move.text
+            assert self._released(move.text) == move.text, "the truth gate holds it back"
             self.items.append({"role": "assistant", "content": move.text})
         return self
 
@@ -118,28 +120,39 @@ class ScriptedTalk:
         with override(self.language):
             return decide(read_conversation(body))
 
+    def _released(self, text: str) -> str:
+        """What the server lets through of an answer."""
+        listed = self.own if "list_appointments" in self.names else []
+        done = ["registered"] if "create_patient" in self.names else []
+        gate = TruthGate(done=done, references=[item["reference"] for item in listed if "reference" in item])
+        return gate.release(text) + gate.finish(self.language)
+
     def _run(self, call: Call) -> dict[str, Any]:
         arguments = call.arguments
-        match call.name:
-            case "fetch_patient_info":
-                told = (arguments["document_type"], arguments["document_number"], arguments["birth_date"])
-                if (told[0], told[1].replace(".", ""), told[2]) != self.known:
-                    return {"error": {"code": "IDENTITY_NOT_MATCHED", "message": "NOT MATCHED."}}
-                self.identified = True
-                return {"identified": True, "first_name": "Laura"}
-            case "create_patient":
-                if not self.consent:
-                    self.consent = True
-                    return {"error": {"code": "CONSENT_REQUIRED", "message": "Ask."}, "question": "CONSENT?"}
-                self.identified = True
-                return {"identified": True, "first_name": arguments["full_name"].split()[0], "registered": True}
-            case "find_slots":
-                found = {"slots": self.slots} if self.slots else {"slots": [], "alternatives": []}
-                return found | {"specialties": ["Cardiología", "Medicina general"]} if not self.slots else found
-            case "propose_appointment":
-                slot = next(slot for slot in self.slots if slot["slot_id"] == arguments["slot_id"])
-                return {**slot, "appointment_id": f"hold-{slot['slot_id']}", "status": "pending"}
-            case "list_appointments":
-                return {"appointments": self.own, "recent": []}
-            case _:
-                return {"appointment_id": arguments["appointment_id"], "status": "booked", "label": "DONE"}
+        if call.name == "fetch_patient_info":
+            return self._identify(arguments)
+        if call.name == "create_patient":
+            return self._register(arguments)
+        if call.name == "find_slots":
+            names = {"specialties": ["Cardiología", "Medicina general"]}
+            return {"slots": self.slots} if self.slots else {"slots": [], "alternatives": []} | names
+        if call.name == "propose_appointment":
+            slot = next(slot for slot in self.slots if slot["slot_id"] == arguments["slot_id"])
+            return {**slot, "appointment_id": f"hold-{slot['slot_id']}", "status": "pending"}
+        if call.name == "list_appointments":
+            return {"appointments": self.own, "recent": []}
+        return {"appointment_id": arguments["appointment_id"], "status": "booked", "label": "DONE"}
+
+    def _identify(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        told = (arguments["document_type"], arguments["document_number"].replace(".", ""), arguments["birth_date"])
+        if told != self.known:
+            return {"error": {"code": "IDENTITY_NOT_MATCHED", "message": "NOT MATCHED."}}
+        self.identified = True
+        return {"identified": True, "first_name": "Laura"}
+
+    def _register(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if not self.consent:
+            self.consent = True
+            return {"error": {"code": "CONSENT_REQUIRED", "message": "Ask."}, "question": "CONSENT?"}
+        self.identified = True
+        return {"identified": True, "first_name": arguments["full_name"].split()[0], "registered": True}

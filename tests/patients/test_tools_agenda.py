@@ -49,6 +49,7 @@ def test_a_slot_says_when_with_whom_and_its_id(make_slot, make_context):
                 "specialty": "Medicina general",
             }
         ],
+        "specialties": ["Medicina general"],
         "timezone": "America/Bogota",
     }
     assert found(make_context(language="en")) == ["Tuesday, November 24, 10:00 AM"]
