@@ -25,7 +25,8 @@ class _Sign(NamedTuple):
 
 
 def _sign(lines: dict[str, list[str]]) -> _Sign:
-    return _Sign(*(rows(lines[key], _SETS) if key in lines else None for key in _Sign._fields))
+    symptoms, names = (rows(lines[key], _SETS) if key in lines else None for key in ("symptoms", "names"))
+    return _Sign(rows(lines["says"], _SETS), symptoms, names)
 
 
 _SIGNS = {name: _sign(lines) for name, lines in _VOCABULARY["signs"].items()}

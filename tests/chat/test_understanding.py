@@ -1,8 +1,10 @@
 """Documents are read whatever stands between kind and number, in time linear in the message."""
 
+from datetime import date
+
 import pytest
 
-from chat.scripted.understanding import document_in
+from chat.scripted.identity_words import document_in
 
 
 @pytest.mark.parametrize(
@@ -25,4 +27,4 @@ from chat.scripted.understanding import document_in
     ],
 )
 def test_a_document_is_read(text: str, document: tuple[str | None, str] | None) -> None:
-    assert document_in(text) == document
+    assert document_in(text, date(2026, 6, 1)) == document
