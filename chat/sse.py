@@ -140,7 +140,8 @@ class EventStream:
 
     async def chunks(self, client: "Client") -> AsyncGenerator[bytes]:
         """Yield what there is to send, merged where it came in a burst, and heartbeats between."""
-        position = self.after
+        # Who asks for what comes after the end, by a count that the log no longer has, gets the end.
+        position = min(self.after, len(self.feed.events) - 1) if self.feed.over else self.after
         self.feed.listen(client.wake)
         try:
             while not client.left:
@@ -151,6 +152,8 @@ class EventStream:
                         yield chunk
                 elif self.feed.over:
                     break
+                elif self.feed.lost:
+                    return  # the client reconnects, and finds the run's end in the database
                 elif not await client.wait():
                     yield HEARTBEAT
         finally:

@@ -1,6 +1,7 @@
 """The one path of a message, whatever the channel (design, section 2; names of seed 1)."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from uuid import UUID
 from chat import selectors
 from chat.models import Message, Run, Thread
 from chat.owners import Owner
-from chat.run_log import RunFeed, current_run_log, follow
+from chat.run_log import RunFeed, UnknownRunError, current_run_log, follow
 from chat.services import conversations
 from chat.services.conversations import Incoming
 from chat.services.model_io import FunctionCall
@@ -20,6 +21,9 @@ from healthmate.common import errors
 from healthmate.common.db import in_db
 from healthmate.common.errors import ApiError
 from healthmate.common.loop import own_task, per_loop
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +81,14 @@ class ChatService:
 
     async def process_message(self, run: Run) -> RunOutcome:
         """Wait for a run's end. Raises ApiError with the run's error when it ended without its answer."""
-        async for _ in follow(await self.feed(run.id)):
-            pass
+        lost = True
+        while lost:
+            try:
+                async for _ in follow(await self.feed(run.id)):
+                    pass
+                lost = False
+            except UnknownRunError:
+                logger.info("run %s is followed through the database", run.id)
         return _outcome(await in_db(selectors.run_with_answer, run.id))
 
     async def feed(self, run_id: UUID) -> RunFeed:

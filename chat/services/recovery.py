@@ -1,6 +1,8 @@
 """A run's feed when this process's log no longer knows the run: the database tells how it ended, or will."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 from uuid import UUID
 
 from chat import selectors
@@ -13,69 +15,90 @@ from healthmate.common.db import in_db
 from healthmate.common.loop import own_task, per_loop
 
 MARGIN_SECONDS = 0.5
+LOOK_SECONDS = 2.0  # how often a run of a process that cannot be heard is looked for in the database
 
 
 async def open_feed(run_id: UUID) -> RunFeed:
     """The run's events, live or as they are stored; every feed ends, an abandoned run's with RUN_INTERRUPTED."""
+    log, name = current_run_log(), str(run_id)
     try:
-        return await current_run_log().feed(str(run_id))
+        feed = await log.feed(name)
     except UnknownRunError:
-        feed = RunFeed()
-        tasks = _tasks()
-        task = own_task(_recover(run_id, feed))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-        return feed
+        run = await in_db(selectors.run_with_answer, run_id)
+        try:
+            feed = await log.feed(name, expected=not run.is_over)
+        except UnknownRunError:
+            feed = RunFeed()
+            _own(run_id, _recover(run_id, feed))
+            return feed
+    if name in log.watched() and run_id not in _tasks():
+        _own(run_id, _guard(run_id))
+    return feed
+
+
+def _own(run_id: UUID, work: Coroutine[Any, Any, None]) -> None:
+    tasks = _tasks()
+    task = own_task(work)
+    tasks[run_id] = task
+    task.add_done_callback(lambda done: tasks.pop(run_id, None) if tasks.get(run_id) is done else None)
 
 
 async def _recover(run_id: UUID, feed: RunFeed) -> None:
-    """Wait until the run is over, which its lease sees to when its process is gone, and tell what is stored."""
-    run = await in_db(selectors.run_with_answer, run_id)
-    while not run.is_over:
-        left = (run.lease_until - clock.now()).total_seconds() if run.lease_until else 0
-        await asyncio.sleep(max(left, 0) + MARGIN_SECONDS)
-        await in_db(_close_if_lapsed, run_id)
-        run = await in_db(selectors.run_with_answer, run_id)
-    answer = next((message for message in run.answers.all()), None)
-    for event in _events(run, answer):
-        feed.add(event)
+    """Tell what is stored once the run is over."""
+    run = await _over(run_id)
+    name = str(run_id)
+    feed.add(RunStarted(run_id=name, seq=1, thread_id=str(run.thread_id)))
+    answer = run.answers.last()
+    if answer:
+        feed.add(TokenDelta(run_id=name, seq=2, text=answer.body))
+    feed.add(_ending(run, answer, seq=len(feed.events) + 1, text=answer.body if answer else ""))
 
 
-def _close_if_lapsed(run_id: UUID) -> None:
+async def _guard(run_id: UUID) -> None:
+    """End the feed of another process's run when that process has died without ending it."""
+    run = await _over(run_id)
+    await asyncio.sleep(MARGIN_SECONDS)  # its own ending may still be on the way
+    feed = current_run_log().watched().get(str(run_id))
+    if feed is not None and not feed.over:
+        said = "".join(event.text for event in feed.events if isinstance(event, TokenDelta))
+        await current_run_log().append(_ending(run, run.answers.last(), seq=len(feed.events) + 1, text=said))
+
+
+async def _over(run_id: UUID) -> Run:
+    """The run once it is over, which its lease sees to when its process is gone."""
+    while True:
+        run = await in_db(_closed_if_lapsed, run_id)
+        if run.is_over:
+            return run
+        left = (run.lease_until - clock.now()).total_seconds() if run.lease_until else 0.0
+        await asyncio.sleep(min(max(left, 0.0) + MARGIN_SECONDS, LOOK_SECONDS))
+
+
+def _closed_if_lapsed(run_id: UUID) -> Run:
     conversations.interrupt_lapsed_runs(Run.objects.filter(id=run_id))
+    return selectors.run_with_answer(run_id)
 
 
-def _events(
-    run: Run, answer: Message | None
-) -> list[RunStarted | TokenDelta | RunCompleted | RunFailed | RunCancelled]:
-    name, text = str(run.id), answer.body if answer else ""
-    events: list[RunStarted | TokenDelta | RunCompleted | RunFailed | RunCancelled] = [
-        RunStarted(run_id=name, seq=1, thread_id=str(run.thread_id))
-    ]
-    if text:
-        events.append(TokenDelta(run_id=name, seq=2, text=text))
-    seq, message_id, flags = len(events) + 1, str(answer.id) if answer else None, list(answer.flags) if answer else []
+def _ending(run: Run, answer: Message | None, *, seq: int, text: str) -> RunCompleted | RunFailed | RunCancelled:
+    name = str(run.id)
+    message_id, flags = (str(answer.id), list(answer.flags)) if answer else (None, ["partial"] if text else [])
     if run.status == Run.Status.COMPLETED:
-        events.append(RunCompleted(run_id=name, seq=seq, message_id=message_id or "", text=text, flags=flags))
-    elif run.status == Run.Status.CANCELLED:
-        events.append(RunCancelled(run_id=name, seq=seq, message_id=message_id, text=text, flags=flags))
-    else:
-        error = errors.BY_CODE.get(run.error_code, errors.PROCESSING_ERROR)
-        events.append(
-            RunFailed(
-                run_id=name,
-                seq=seq,
-                code=error.code,
-                message=str(error.message),
-                retryable=True,
-                message_id=message_id,
-                text=text,
-                flags=flags,
-            )
-        )
-    return events
+        return RunCompleted(run_id=name, seq=seq, message_id=message_id or "", text=text, flags=flags)
+    if run.status == Run.Status.CANCELLED:
+        return RunCancelled(run_id=name, seq=seq, message_id=message_id, text=text, flags=flags)
+    error = errors.BY_CODE.get(run.error_code, errors.PROCESSING_ERROR)
+    return RunFailed(
+        run_id=name,
+        seq=seq,
+        code=error.code,
+        message=str(error.message),
+        retryable=True,
+        message_id=message_id,
+        text=text,
+        flags=flags,
+    )
 
 
 @per_loop
-def _tasks() -> set[asyncio.Task[None]]:
-    return set()
+def _tasks() -> dict[UUID, asyncio.Task[None]]:
+    return {}

@@ -1,6 +1,7 @@
 """Runs as owned tasks: started by a request, independent of it, one at a time per thread."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine
 from typing import Any
@@ -12,7 +13,7 @@ from django.utils.translation import override
 
 from chat.events import RunCancelled, RunCompleted, RunFailed, RunStarted, Usage
 from chat.models import Run
-from chat.run_log import RunLog, current_run_log, follow
+from chat.run_log import RunLog, UnknownRunError, current_run_log, follow
 from chat.services import run_store
 from chat.services.conversations import LEASE
 from chat.services.mirror import mirror
@@ -63,7 +64,8 @@ class RunExecutor:
 
     def _stop(self, run_id: str) -> None:
         """Somebody, in this process or another, wants this run to end; it may be running here."""
-        if task := self._running.get(UUID(run_id)):
+        task = self._running.get(UUID(run_id))
+        if task and UUID(run_id) not in self._stopped:
             self._stopped.add(UUID(run_id))
             task.cancel()
 
@@ -126,8 +128,9 @@ class RunExecutor:
                 feed = await open_feed(busy.run_id)
                 if feed.over:  # and its ending is yet to be stored
                     await asyncio.sleep(BUSY_SECONDS)
-                async for _ in follow(feed):
-                    pass
+                with contextlib.suppress(UnknownRunError):  # lost on the way: the database is asked again
+                    async for _ in follow(feed):
+                        pass
 
     async def _give_up(self, run_id: UUID, error: ErrorCode) -> None:
         await self._log.append(RunFailed(run_id=str(run_id), seq=1, **_failure(error)))

@@ -401,3 +401,29 @@ def test_other_origins_may_read_a_stream_when_they_are_allowed(device: httpx.Cli
 
     assert allowed.headers["Access-Control-Allow-Origin"] == "https://clinic.example"
     assert "Access-Control-Allow-Origin" not in foreign.headers
+
+
+@pytest.mark.parametrize("after", [0, 57])
+def test_the_reader_of_a_dead_workers_run_is_told_so(user: httpx.Client, session: str, model: Any, after: int) -> None:
+    thread = Thread.objects.get()
+    message = Message.objects.create(thread=thread, number=1, turn=1, direction="incoming", body="Hola")
+    run = Run.objects.create(thread=thread, message=message, status="in_progress", lease_until="2020-01-01T00:00:00Z")
+
+    *_, last = events_of(user.get(f"{SESSIONS}/{session}/stream", params={"after": after}).text)
+
+    run.refresh_from_db()
+    assert (last["type"], last["code"], last["run_id"]) == ("error", "RUN_INTERRUPTED", str(run.id))
+    assert run.status == "interrupted"
+
+
+def test_a_run_that_the_log_has_forgotten_is_told_from_the_database(
+    user: httpx.Client, session: str, model: Any
+) -> None:
+    thread = Thread.objects.get()
+    message = Message.objects.create(thread=thread, number=1, turn=1, direction="incoming", body="Hola")
+    run = Run.objects.create(thread=thread, message=message, status="completed", finished_at="2026-01-01T00:00:00Z")
+    Message.objects.create(thread=thread, number=2, turn=1, direction="outgoing", body=ANSWER, run=run)
+
+    start, piece, done = events_of(user.get(f"{SESSIONS}/{session}/stream").text)
+
+    assert (start["type"], piece["content"], done["full_content"]) == ("start", ANSWER, ANSWER)
