@@ -140,8 +140,7 @@ class EventStream:
 
     async def chunks(self, client: "Client") -> AsyncGenerator[bytes]:
         """Yield what there is to send, merged where it came in a burst, and heartbeats between."""
-        # Who asks for what comes after the end, by a count that the log no longer has, gets the end.
-        position = min(self.after, len(self.feed.events) - 1) if self.feed.over else self.after
+        position = self.after
         self.feed.listen(client.wake)
         try:
             while not client.left:
@@ -151,6 +150,8 @@ class EventStream:
                     if chunk:
                         yield chunk
                 elif self.feed.over:
+                    if position > len(frames):  # by a count that the log no longer has: the end is told all the same
+                        yield frames[-1]
                     break
                 elif self.feed.lost:
                     return  # the client reconnects, and finds the run's end in the database

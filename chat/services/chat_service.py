@@ -22,7 +22,6 @@ from healthmate.common.db import in_db
 from healthmate.common.errors import ApiError
 from healthmate.common.loop import own_task, per_loop
 
-
 logger = logging.getLogger(__name__)
 
 

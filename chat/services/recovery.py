@@ -1,9 +1,12 @@
 """A run's feed when this process's log no longer knows the run: the database tells how it ended, or will."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID
+
+from django.db import DatabaseError
 
 from chat import selectors
 from chat.events import RunCancelled, RunCompleted, RunFailed, RunStarted, TokenDelta
@@ -13,6 +16,8 @@ from chat.services import conversations
 from healthmate.common import clock, errors
 from healthmate.common.db import in_db
 from healthmate.common.loop import own_task, per_loop
+
+logger = logging.getLogger(__name__)
 
 MARGIN_SECONDS = 0.5
 LOOK_SECONDS = 2.0  # how often a run of a process that cannot be heard is looked for in the database
@@ -45,10 +50,16 @@ def _own(run_id: UUID, work: Coroutine[Any, Any, None]) -> None:
 
 async def _recover(run_id: UUID, feed: RunFeed) -> None:
     """Tell what is stored once the run is over."""
-    run = await _over(run_id)
     name = str(run_id)
+    try:
+        run = await _over(run_id)
+    except (DatabaseError, Run.DoesNotExist) as error:
+        logger.error("run %s cannot be looked up: %s", run_id, type(error).__name__)
+        unknown = errors.PROCESSING_ERROR
+        feed.add(RunFailed(run_id=name, seq=1, code=unknown.code, message=str(unknown.message), retryable=True))
+        return
     feed.add(RunStarted(run_id=name, seq=1, thread_id=str(run.thread_id)))
-    answer = run.answers.last()
+    answer = _answer(run)
     if answer:
         feed.add(TokenDelta(run_id=name, seq=2, text=answer.body))
     feed.add(_ending(run, answer, seq=len(feed.events) + 1, text=answer.body if answer else ""))
@@ -61,7 +72,7 @@ async def _guard(run_id: UUID) -> None:
     feed = current_run_log().watched().get(str(run_id))
     if feed is not None and not feed.over:
         said = "".join(event.text for event in feed.events if isinstance(event, TokenDelta))
-        await current_run_log().append(_ending(run, run.answers.last(), seq=len(feed.events) + 1, text=said))
+        await current_run_log().append(_ending(run, _answer(run), seq=len(feed.events) + 1, text=said))
 
 
 async def _over(run_id: UUID) -> Run:
@@ -77,6 +88,10 @@ async def _over(run_id: UUID) -> Run:
 def _closed_if_lapsed(run_id: UUID) -> Run:
     conversations.interrupt_lapsed_runs(Run.objects.filter(id=run_id))
     return selectors.run_with_answer(run_id)
+
+
+def _answer(run: Run) -> Message | None:
+    return max(run.answers.all(), key=lambda message: message.number, default=None)  # prefetched
 
 
 def _ending(run: Run, answer: Message | None, *, seq: int, text: str) -> RunCompleted | RunFailed | RunCancelled:
