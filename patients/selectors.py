@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from django.db.models import Exists, OuterRef, QuerySet
-from django.db.models.functions import ExtractHour
+from django.db.models.functions import ExtractHour, ExtractMinute
 from django.utils import timezone
 
 from healthmate.common.clock import local_today, now
-from healthmate.common.dates import AFTERNOON, EVENING, MORNING, part_of_day_of, span_of
+from healthmate.common.dates import AFTERNOON, EVENING, MORNING, Hours, hours_in, part_of_day_of, span_of
 from healthmate.common.errors import ApiError
 from healthmate.common.text import fold
 from patients import errors
@@ -18,6 +18,7 @@ from patients.specialties import matching_specialties
 
 RECENT = timedelta(days=180)
 PARTS = {MORNING: (0, 12), AFTERNOON: (12, 18), EVENING: (18, 24)}  # local hours, the last one excluded
+NEARLY = 60  # minutes: who asks for an hour takes one close to it
 TITLES = frozenset(["dr", "dra", "doctor", "doctora", "lic", "prof", "el", "la", "con", "the", "with"])
 
 
@@ -41,6 +42,11 @@ class SlotSearch:
             raise ApiError(errors.DATES_REVERSED)
         return first, last
 
+    def hours(self) -> Hours | None:
+        """The stretch of the day that their words name; an hour gives what lies around it."""
+        hours = hours_in(self.when) if self.when and not self.part_of_day else None
+        return Hours(hours.first - NEARLY, hours.last + NEARLY) if hours and hours.is_moment else hours
+
     def part(self) -> str | None:
         """The part of the day that is asked for."""
         return self.part_of_day or (part_of_day_of(self.when) if self.when else None)
@@ -54,10 +60,13 @@ def free_slots(search: SlotSearch, *, limit: int = 8) -> list[Slot]:
         slots = slots.filter(starts_at__gte=_midnight(first))
     if last and last < date.max:  # nothing comes after the calendar's last day
         slots = slots.filter(starts_at__lt=_midnight(last + timedelta(days=1)))
-    if part := search.part():
+    zone = timezone.get_default_timezone()
+    if hours := search.hours():
+        minute = ExtractHour("starts_at", tzinfo=zone) * 60 + ExtractMinute("starts_at", tzinfo=zone)
+        slots = slots.annotate(minute=minute).filter(minute__gte=hours.first, minute__lte=hours.last)
+    elif part := search.part():
         start, end = PARTS[part]
-        hour = ExtractHour("starts_at", tzinfo=timezone.get_default_timezone())
-        slots = slots.annotate(hour=hour).filter(hour__gte=start, hour__lt=end)
+        slots = slots.annotate(hour=ExtractHour("starts_at", tzinfo=zone)).filter(hour__gte=start, hour__lt=end)
     return list(slots.select_related("practitioner").order_by("starts_at", "id")[:limit])
 
 

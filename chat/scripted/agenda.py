@@ -4,12 +4,12 @@ from typing import Any
 
 from chat.language import says_no, says_yes
 from chat.scripted import choices, identification, phrases, search, small_talk, understanding
-from chat.scripted.clock_words import hours_in
 from chat.scripted.conversation import ToolRecord
 from chat.scripted.moves import Call, Move, Say
 from chat.scripted.questions import Question
 from chat.scripted.state import Item, State
 from chat.scripted.understanding import BOOK, CANCEL, MOVE
+from healthmate.common.dates import hours_in
 
 _ABOUT_SLOTS = frozenset({Question.WHICH_SLOT, Question.CONFIRM, Question.MOVE})
 
@@ -21,7 +21,7 @@ def find(state: State) -> Call:
     if moving:
         named = asked.get("specialty") or asked.get("practitioner")
         keys = ("specialty",) if named else ("specialty", "practitioner")
-        asked = {key: moving[key] for key in keys if moving.get(key)} | asked
+        asked = {key: moving[key] for key in keys if moving.get(key)} | search.from_appointment(asked, moving)
     elif state.asked is Question.SPECIALTY and choices.is_no_matter(state.text):
         asked.pop("specialty", None)
         asked.pop("practitioner", None)
@@ -34,9 +34,9 @@ def found(state: State, record: ToolRecord) -> Move:
     """Offer what a search has found."""
     if state.wish == understanding.SPECIALTIES:
         return Say(small_talk.specialties(state.c, _specialties(record)))
-    before = [r for r in state.c.records if r.name == "find_slots" and r.turn < state.turn]
-    shown = [slot for r in before for slot in (r.output.get("slots") or ()) if isinstance(slot, dict)]
-    slots, exact = search.best(record, shown)
+    if following := search.next_page(state, record):
+        return Call("find_slots", following)
+    slots, exact = search.best(state, record)
     default = search.is_default(state, record)
     if slots:
         moving = moving_of(state)
@@ -164,6 +164,8 @@ def moving_of(state: State) -> Item | None:
         return booked[0]
     if spoken_of := state.appointment_spoken_of(since=state.goal_since):
         return spoken_of
+    if just_done := state.done_before(state.goal_since, booked):
+        return just_done
     words = [search.source_and_target(state.c.said[state.goal_since - 1])[0]]
     if state.asked is Question.WHICH_TO_MOVE:
         words.append(state.text)

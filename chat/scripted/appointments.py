@@ -65,19 +65,15 @@ def _to_cancel(state: State, found: list[Item]) -> Move:
     if state.asked is Question.CANCEL and (again := _answer_to_cancel(state)):
         return again
     if len(found) > 1:
-        meant = choices.picked(state.text, found, state.c.today) or _just_booked(state, found)
+        meant = choices.picked(state.text, found, state.c.today)
+        if not meant and (just_done := state.done_before(state.turn, found)):
+            meant = [just_done]
         if choices.means_all(state.text):
             return Say(phrases.appointments(found, phrases.one_at_a_time()))
         if len(meant) == 1:
             return Say(phrases.ask_cancellation(meant[0]))
     question = Question.CANCEL if len(found) == 1 else Question.WHICH_TO_CANCEL
     return Say(agenda.greeted(state, phrases.appointments(found, str(question))))
-
-
-def _just_booked(state: State, found: list[Item]) -> list[Item]:
-    """What was booked or moved right before: "cancel it" means that."""
-    done = [r.output.get("appointment_id") for r in state.c.records if r.turn == state.turn - 1 and not r.code]
-    return [item for item in found if item.get("appointment_id") in done]
 
 
 def _to_move(state: State) -> Move:

@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
-from chat.scripted.clock_words import HOUR, NOON, Hours, hours_in, without_hours
 from chat.scripted.understanding import practitioner_in, specialty_in
 from chat.vocabulary import load
-from healthmate.common.dates import AFTERNOON, EVENING, MORNING, part_of_day_of, span_of
+from healthmate.common.dates import AFTERNOON, EVENING, MORNING, Hours, hours_in, part_of_day_of, span_of, without_hours
 from healthmate.common.dates.spelled import in_figures_only
 from healthmate.common.dates.words import WEEKDAYS
 from healthmate.common.text import fold
@@ -34,6 +33,7 @@ _FIGURE = re.compile(
     r"(?![\d:/]|[.,]\d|\s?(?:st|nd|rd|th|de [a-z]|del [a-z])\b)" + _NOT_A_PLACE
 )
 _REFUSED = re.compile(r"\b(?:la|el|the) (?:\d|[a-z]+)(?: one)? no\b|\bnot (?:the )?(?:\d|[a-z]+)\b")
+HOUR, NOON = 60, 12
 _SHORT, _SHORT_WISH = 4, 8  # words
 _DAY_OF_MONTH = re.compile(r"\b(?:el|the|dia|del) (?P<day>\d{1,2})\b(?![:/.]\d)")
 _REFERENCE = re.compile(r"\bhm-?\s?([0-9a-z]{6})\b")
@@ -96,6 +96,12 @@ def wants_part(text: str) -> str | None:
     return AFTERNOON if _LATER.search(folded) else MORNING if _EARLIER.search(folded) else None
 
 
+def is_in_part(option: Option, part: str) -> bool:
+    """Whether an option begins in that part of the day."""
+    first, last = _PART_HOURS[part]
+    return first * HOUR <= minute_of(option) < last * HOUR
+
+
 def minute_of(option: Option) -> int:
     """The minute of the day at which an option begins; -1 when it does not say."""
     found = re.search(r"T(\d\d):(\d\d)", _start(option))
@@ -143,8 +149,7 @@ def _signs(
     if days := _days(rest, options, today):
         signs.append(lambda option: day_of(option) in days)
     if part := part_of_day_of(rest):
-        first, last = _PART_HOURS[part]
-        signs.append(lambda option: first * HOUR <= minute_of(option) < last * HOUR)
+        signs.append(lambda option: is_in_part(option, part))
     if specialty := specialty_in(rest):
         signs.append(lambda option: _same_specialty(specialty, str(option.get("specialty") or "")))
     if doctor := practitioner_in(text, [str(option.get("practitioner") or "") for option in options]):

@@ -1,15 +1,15 @@
 """What to search the agenda for, from everything that the person has asked of it, and what of it to offer."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
 from chat.scripted import choices, understanding
-from chat.scripted.clock_words import hours_in
 from chat.scripted.conversation import ToolRecord
 from chat.scripted.questions import Question, asked_in
 from chat.scripted.state import MAX_OFFERED, Item, State, found_slots
 from chat.scripted.understanding import CANCEL, LIST, MOVE
-from healthmate.common.dates import part_of_day_of, span_of
+from healthmate.common.dates import hours_in, part_of_day_of, span_of
 from healthmate.common.dates.words import MONTHS
 from healthmate.common.text import fold
 
@@ -20,6 +20,8 @@ _NO_SEARCH = frozenset({CANCEL, LIST, "hours", "price", "insurance", "address", 
 # What leads to the new time, and what to the old one, in a wish to move an appointment.
 _TO_A_TIME = (" al ", " a la ", " a las ", " para ", " to ", " por la ", " hacia ", " for ", " until ", " en la ")
 _FROM_A_TIME = (" del ", " de la ", " de las ", " from ", " on ")
+
+_FOLLOWING = re.compile(r"\b(?:following|siguiente|day after|dia despues|next day)\b")
 
 Arguments = dict[str, Any]
 
@@ -71,8 +73,8 @@ def is_default(state: State, record: ToolRecord) -> bool:
     return record.arguments.get("specialty") in {GENERAL, FOR_CHILDREN} and not said
 
 
-def best(record: ToolRecord, already: list[Item]) -> tuple[list[Item], bool]:
-    """What to offer of what was found, and whether it is what was asked for: the hour counts, nearest first."""
+def best(state: State, record: ToolRecord) -> tuple[list[Item], bool]:
+    """What to offer of what was found, and whether it is what was asked for: nearest to the hour, new where asked."""
     found = found_slots(record)
     exact = bool(record.output.get("slots"))
     hours = hours_in(str(record.arguments.get("when") or ""))
@@ -83,9 +85,26 @@ def best(record: ToolRecord, already: list[Item]) -> tuple[list[Item], bool]:
         nearest = sorted(found, key=lambda slot: abs(choices.minute_of(slot) - hours.first))[:MAX_OFFERED]
         is_there = any(choices.minute_of(slot) == hours.first for slot in found)
         return sorted(nearest, key=lambda slot: str(slot.get("starts_at"))), exact and is_there
-    known = {slot.get("slot_id") for slot in already}
-    new = [slot for slot in found if slot.get("slot_id") not in known] if record.arguments.get("date_from") else found
-    return (new or found)[:MAX_OFFERED], exact
+    if asks_for_others(state):
+        found = [slot for slot in found if not state.was_told(slot)] or found
+    return found[:MAX_OFFERED], exact
+
+
+def asks_for_others(state: State) -> bool:
+    """Whether the message asks for times that have not been shown."""
+    return choices.wants_more(state.text) or choices.wants_part(state.text) is not None
+
+
+def next_page(state: State, record: ToolRecord) -> Arguments | None:
+    """The search that goes on after one whose times have all been shown already."""
+    found = found_slots(record)
+    days = sorted(day for slot in found if (day := choices.day_of(slot)))
+    is_second = sum(r.name == "find_slots" for r in state.c.new_records) > 1
+    if not days or is_second or not asks_for_others(state) or not all(map(state.was_told, found)):
+        return None
+    following = dict(record.arguments)
+    _from(following, days[-1] + timedelta(days=1))
+    return following
 
 
 def _change(state: State, asked: Arguments, turn: int) -> None:
@@ -103,9 +122,9 @@ def _change(state: State, asked: Arguments, turn: int) -> None:
         _change_when(state, asked, when)
     elif choices.wants_other_day(text) and (days := _days_offered(state)):
         _from(asked, days[-1] + timedelta(days=1))
-    elif part := choices.wants_part(text):
+    elif (part := choices.wants_part(text)) and not all(choices.is_in_part(slot, part) for slot in state.offered):
         asked["part_of_day"] = part
-    elif choices.wants_more(text) and (days := _days_offered(state)):
+    elif (part or choices.wants_more(text)) and (days := _days_offered(state)):
         _from(asked, days[-1])
 
 
@@ -130,6 +149,7 @@ def _change_when(state: State, asked: Arguments, when: str) -> None:
     today = state.c.today
     before = str(asked.pop("when", "") or "")
     names_days = span_of(when, today) is not None
+    part, has_hour = part_of_day_of(when), hours_in(when) is not None
     asked.pop("part_of_day", None)
     if names_days:
         asked.pop("date_from", None)
@@ -140,7 +160,7 @@ def _change_when(state: State, asked: Arguments, when: str) -> None:
             when = f"{figure} de {month}"  # "in December", then "the 15th"
     elif span_of(before, today):
         when = f"{before[:MAX_WHEN]}, {when}"
-        if part := part_of_day_of(when.rsplit(", ", 1)[-1]):
+        if part and not has_hour:
             asked["part_of_day"] = part
     asked["when"] = when[-MAX_WHEN:]
 
@@ -161,3 +181,15 @@ def source_and_target(text: str) -> tuple[str, str]:
     if places:
         return plain[: min(places)], plain[min(places) :]
     return plain, "" if any(mark in plain for mark in _FROM_A_TIME) else plain
+
+
+def from_appointment(asked: Arguments, moving: Item) -> Arguments:
+    """The wish with "the following Monday" counted from the appointment that is to be moved."""
+    when, day = str(asked.get("when") or ""), choices.day_of(moving)
+    if day is None or not _FOLLOWING.search(when):
+        return asked
+    span = span_of(when, day) or (day + timedelta(days=1), day + timedelta(days=1))
+    rest = {key: value for key, value in asked.items() if key not in {"when", "date_from", "date_to"}}
+    if part := part_of_day_of(when):
+        rest["part_of_day"] = part
+    return rest | {"date_from": span[0].isoformat(), "date_to": span[1].isoformat()}

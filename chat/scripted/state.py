@@ -68,7 +68,7 @@ class State:
     @cached_property
     def came_to_book(self) -> bool:
         """Whether the person asked for an appointment at some time."""
-        return any(understanding.wish_of(text) == BOOK for text in self.c.said)
+        return any(understanding.wish_of(text) == BOOK or understanding.wants_new_booking(text) for text in self.c.said)
 
     @cached_property
     def _errand(self) -> tuple[str | None, int]:
@@ -162,6 +162,17 @@ class State:
             if named:
                 return named[0] if len(named) == 1 else None
         return None
+
+    def done_before(self, turn: int, among: Sequence[Item]) -> Item | None:
+        """Of these appointments, what was booked or moved right before that turn, where the message points to it."""
+        if not understanding.points_back(self.c.said[turn - 1]):
+            return None
+        done = {r.output.get("appointment_id") for r in self.c.records if r.turn == turn - 1 and r.name in DEEDS}
+        return next((item for item in among if item.get("appointment_id") in done), None)
+
+    def was_told(self, slot: Item) -> bool:
+        """Whether a free time has been shown already."""
+        return any(slot_line(slot) in text for _turn, text in self.c.told)
 
     # --- Who is writing -------------------------------------------------------------------------------
 

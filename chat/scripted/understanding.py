@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterable
 from datetime import date
 
-from chat.scripted.clock_words import hours_in
 from chat.vocabulary import load
-from healthmate.common.dates import dates_in, part_of_day_of, span_of, without_past_dates
+from healthmate.common.dates import dates_in, hours_in, part_of_day_of, span_of, without_past_dates
 from healthmate.common.text import fold
 
 BOOK, MOVE, CANCEL, LIST, REGISTER = "book", "move", "cancel", "list", "register"
@@ -16,6 +15,7 @@ _VOCABULARY = load("scripted")
 _WISHES = [(entry["wish"], re.compile(entry["says"])) for entry in _VOCABULARY["wishes"]]
 _NEW_BOOKING = re.compile(_VOCABULARY["new_booking"]["says"])
 _GIVES_UP = re.compile(_VOCABULARY["gives_up"]["says"])
+_POINTS_BACK = re.compile(_VOCABULARY["points_back"]["says"])
 _CHILD = re.compile(_VOCABULARY["child"]["says"])
 _SPECIALTIES = [
     (name, re.compile(rf"(?<![a-z0-9])(?:{words})(?![a-z0-9])")) for name, words in _VOCABULARY["specialties"].items()
@@ -56,6 +56,11 @@ def wants_new_booking(text: str) -> bool:
 def gives_up(text: str) -> bool:
     """Whether the person wants nothing more of what was being arranged."""
     return bool(_GIVES_UP.search(fold(text)))
+
+
+def points_back(text: str) -> bool:
+    """Whether the message points to what was just spoken of ("cancel it", "muévela")."""
+    return bool(_POINTS_BACK.search(fold(text)))
 
 
 def speaks_of_child(text: str) -> bool:

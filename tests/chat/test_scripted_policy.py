@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from chat.scripted.policy import decide
-from tests.chat.scripted_talk import CASTANO, SLOTS, ScriptedTalk, booked
+from chat.scripted.conversation import read_conversation
+from chat.scripted.policy import Say, decide
+from tests.chat.scripted_talk import CASTANO, SLOTS, ScriptedTalk, at, booked
 
 LAURA_SAYS = "CD 30995750, 14 de mayo de 1990"
 FAJARDO = ("Dra. Lucía Fajardo", "Odontología")
@@ -105,7 +106,21 @@ def test_what_picks_nothing_holds_nothing_and_asks_again(words: str) -> None:
     ],
 )
 def test_other_wishes_search_again_with_the_same_specialty(words: str, arguments: dict[str, str]) -> None:
-    assert with_a_list().say(words).calls == [("find_slots", {"specialty": "medicina general"} | arguments)]
+    assert with_a_list().say(words).calls[0] == ("find_slots", {"specialty": "medicina general"} | arguments)
+
+
+def test_when_all_has_been_shown_the_next_days_are_searched() -> None:
+    assert with_a_list().say("qué más hay").calls[1:] == [
+        ("find_slots", {"specialty": "medicina general", "date_from": "2026-11-26"})
+    ]
+
+
+def test_offers_that_follow_leave_out_what_was_shown() -> None:
+    more = [at(6, "2026-11-25T17:00"), at(7, "2026-11-25T17:30")]
+    talk = known(slots=[*SLOTS, *more]).say("una cita", "qué más hay")
+
+    assert "16:30" not in talk.text
+    assert talk.say("la 2").calls == [("propose_appointment", {"slot_id": 7})]
 
 
 def test_a_range_of_hours_offers_only_what_lies_in_it() -> None:
@@ -352,6 +367,11 @@ def test_name_and_contacts_in_one_line() -> None:
     assert (arguments["phone"], arguments["email"]) == ("3001234567", "ana@example.com")
 
 
+def test_who_came_to_book_goes_on_to_the_free_times() -> None:
+    words = ["soy nuevo y quiero una cita", "Ana María López, cc 1122334455, 3/3/1985", "sí"]
+    assert ScriptedTalk().say(*words).names == ["create_patient", "find_slots"]
+
+
 def test_what_failed_to_identify_does_not_register() -> None:
     talk = ScriptedTalk().say("CC 1122334455, 3 de marzo de 1985", "regístrame, soy Pedro Pérez")
     assert talk.calls == []
@@ -487,6 +507,22 @@ def test_one_of_several_is_moved(messages: list[str], when: str | None) -> None:
     assert talk.say("sí").calls == [("move_appointment", {"appointment_id": "a2", "slot_id": 2})]
 
 
+def test_the_following_monday_is_counted_from_the_appointment() -> None:
+    talk = known(own=THREE).say("mover mi cita de odontología al lunes siguiente")  # it is on Wednesday, 2 December
+
+    arguments = talk.asked_for("find_slots")
+    assert (arguments["date_from"], arguments["date_to"]) == ("2026-12-07", "2026-12-07")
+
+
+def test_moving_right_after_booking_means_what_was_booked() -> None:
+    talk = with_a_hold().say("sí")
+    talk.own = [*THREE, booked(4, "2026-12-03T08:30") | {"appointment_id": "hold-1"}]
+
+    assert talk.say("can I move it to Friday?", "la 2", "yes").calls == [
+        ("move_appointment", {"appointment_id": "hold-1", "slot_id": 2})
+    ]
+
+
 def test_a_move_goes_on_where_the_list_of_appointments_is_out_of_sight() -> None:
     talk = known(own=THREE).say("quiero cambiar mi cita", "la 2", "la 1")
     talk.items = talk.items[-5:]  # the newest search and question are left
@@ -538,15 +574,7 @@ def test_hours_in_the_language_of_the_conversation() -> None:
     [{}, {"input": None}, {"input": "hola"}, {"input": [{"type": "x"}, 3, {"role": "user", "content": None}]}],
 )
 def test_any_body_gets_an_answer(body: dict[str, Any]) -> None:
-    assert decide_text(body)
-
-
-def decide_text(body: dict[str, Any]) -> str:
-    from chat.scripted.conversation import read_conversation
-    from chat.scripted.moves import Say
-
-    move = decide(read_conversation(body))
-    return move.text if isinstance(move, Say) else ""
+    assert isinstance(decide(read_conversation(body)), Say)
 
 
 @pytest.mark.parametrize(
@@ -563,4 +591,3 @@ def test_the_longest_message_takes_no_time(text: str) -> None:
     talk.say(text)
 
     assert time.process_time() - started < 1
-    assert SLOTS

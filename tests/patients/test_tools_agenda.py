@@ -124,6 +124,10 @@ def test_a_doctor_is_found_by_name(make_slot, make_practitioner, make_context, n
         ({"when": "next Thursday in the afternoon"}, ["Thursday, November 26, 3:00 PM"]),
         ({"when": "el martes por la noche"}, ["Tuesday, November 24, 6:00 PM"]),
         ({"when": "por la tarde"}, ["Thursday, November 26, 3:00 PM"]),
+        ({"when": "después de las 5"}, ["Tuesday, November 24, 6:00 PM"]),
+        ({"when": "entre las 9 y las 15"}, ["Wednesday, November 25, 9:00 AM", "Thursday, November 26, 3:00 PM"]),
+        ({"when": "a las 3"}, ["Thursday, November 26, 3:00 PM"]),
+        ({"when": "around 9:30"}, ["Wednesday, November 25, 9:00 AM"]),
         ({"when": "el martes", "date_from": "2026-11-26", "date_to": ""}, ["Thursday, November 26, 3:00 PM"]),
     ],
 )
