@@ -39,10 +39,10 @@ class ToolOutcome:
         return summary if self.result.ok else summary | {"code": self.result.code}
 
     @property
-    def references(self) -> list[str]:
-        """References of stored appointments that the answer speaks of."""
-        listed = [self.result.data, *self.result.data.get("appointments", [])]
-        return [item["reference"] for item in listed if item.get("reference")]
+    def references(self) -> dict[str, str]:
+        """References of stored appointments that the answer speaks of, with their status."""
+        listed = [self.result.data, *self.result.data.get("appointments", []), *self.result.data.get("recent", [])]
+        return {item["reference"]: str(item.get("status") or "") for item in listed if item.get("reference")}
 
 
 def run_tool(*, run_id: UUID, position: int, call: FunctionCall, offered: frozenset[str]) -> ToolOutcome:

@@ -89,7 +89,7 @@ class Turn:
     async def _model_turn(self, request: ModelRequest) -> TurnDone:
         gate = TruthGate(
             done=[outcome.result.did for outcome in self.outcomes if outcome.result.did],
-            references=[reference for outcome in self.outcomes for reference in outcome.references],
+            references={code: status for outcome in self.outcomes for code, status in outcome.references.items()},
         )
         done = TurnDone()
         if self.text:
