@@ -292,7 +292,7 @@ async function refusal(response) {
   return new ChatError(message ?? `HTTP ${response.status}`, {
     code: code ?? "PROCESSING_ERROR",
     status: response.status,
-    retryable: PASSING.has(response.status),
+    retryable: PASSING.has(response.status) || response.status < 400, // less: a status that was cut off, as "20"
     retryAfter: Number(response.headers.get("Retry-After")) || null,
   });
 }
