@@ -1,7 +1,7 @@
 """What to search the agenda for, from everything that the person has asked of it, and what of it to offer."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from chat.scripted import choices, understanding
@@ -103,7 +103,7 @@ def next_page(state: State, record: ToolRecord) -> Arguments | None:
     if not days or is_second or not asks_for_others(state) or not all(map(state.was_told, found)):
         return None
     following = dict(record.arguments)
-    _from(following, days[-1] + timedelta(days=1))
+    _from(state, following, days[-1] + timedelta(days=1))
     return following
 
 
@@ -121,11 +121,11 @@ def _change(state: State, asked: Arguments, turn: int) -> None:
     if when:
         _change_when(state, asked, when)
     elif choices.wants_other_day(text) and (days := _days_offered(state)):
-        _from(asked, days[-1] + timedelta(days=1))
+        _from(state, asked, days[-1] + timedelta(days=1))
     elif (part := choices.wants_part(text)) and not all(choices.is_in_part(slot, part) for slot in state.offered):
         asked["part_of_day"] = part
     elif (part or choices.wants_more(text)) and (days := _days_offered(state)):
-        _from(asked, days[-1])
+        _from(state, asked, days[-1])
 
 
 def _change_who(state: State, asked: Arguments, text: str, turn: int) -> None:
@@ -153,6 +153,7 @@ def _change_when(state: State, asked: Arguments, when: str) -> None:
     asked.pop("part_of_day", None)
     if names_days:
         asked.pop("date_from", None)
+        asked.pop("date_to", None)
         month = next((word for word in fold(before).split() if word in MONTHS), None)
         names_month = any(word in MONTHS for word in fold(when).split())
         figure = next((word for word in when.split() if word.isdecimal() and int(word) <= 31), None)  # noqa: PLR2004
@@ -165,12 +166,15 @@ def _change_when(state: State, asked: Arguments, when: str) -> None:
     asked["when"] = when[-MAX_WHEN:]
 
 
-def _from(asked: Arguments, day: Any) -> None:
-    asked.pop("when", None)
+def _from(state: State, asked: Arguments, day: date) -> None:
+    """Search from a day on; an hour or a part of the day that was asked for stays."""
+    asked.pop("date_to", None)
+    if span_of(str(asked.get("when") or ""), state.c.today):
+        asked.pop("when")
     asked["date_from"] = day.isoformat()
 
 
-def _days_offered(state: State) -> list[Any]:
+def _days_offered(state: State) -> list[date]:
     return sorted(day for slot in state.offered if (day := choices.day_of(slot)))
 
 

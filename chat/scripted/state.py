@@ -164,11 +164,13 @@ class State:
         return None
 
     def done_before(self, turn: int, among: Sequence[Item]) -> Item | None:
-        """Of these appointments, what was booked or moved right before that turn, where the message points to it."""
-        if not understanding.points_back(self.c.said[turn - 1]):
+        """Of these appointments, what was booked or moved last before that turn, where the message points to it."""
+        done = [r for r in self.c.records if r.turn < turn and r.name in DEEDS and not r.code]
+        if not done or not understanding.points_back(self.c.said[turn - 1]):
             return None
-        done = {r.output.get("appointment_id") for r in self.c.records if r.turn == turn - 1 and r.name in DEEDS}
-        return next((item for item in among if item.get("appointment_id") in done), None)
+        return next(
+            (item for item in among if item.get("appointment_id") == done[-1].output.get("appointment_id")), None
+        )
 
     def was_told(self, slot: Item) -> bool:
         """Whether a free time has been shown already."""

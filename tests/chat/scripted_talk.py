@@ -21,6 +21,7 @@ TOOLS = [
     "list_appointments",
     "cancel_appointment",
 ]
+HISTORY_MESSAGES = 10
 WEEKDAYS = ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo")
 MONTHS = {11: "noviembre", 12: "diciembre"}
 RESTREPO = ("Dra. Elena Restrepo", "Medicina general")
@@ -116,9 +117,17 @@ class ScriptedTalk:
             f"- answer in: x ({self.language})",
             f"- identity: {'matched' if self.identified else 'anonymous'}",
         ]
-        body = {"instructions": "\n".join(facts), "tools": [{"name": name} for name in TOOLS], "input": self.items}
+        body = {"instructions": "\n".join(facts), "tools": [{"name": name} for name in TOOLS], "input": self._window()}
         with override(self.language):
             return decide(read_conversation(body))
+
+    def _window(self) -> list[dict[str, Any]]:
+        """The last ten messages, as the server sends them, with the tools' answers that go before them."""
+        places = [place for place, item in enumerate(self.items) if "role" in item][-HISTORY_MESSAGES:]
+        start = places[0]
+        while start and "role" not in self.items[start - 1]:
+            start -= 1
+        return self.items[start:]
 
     def _released(self, text: str) -> str:
         """What the server lets through of an answer."""

@@ -1,12 +1,16 @@
 """The scripted model's rules on request bodies alone: nothing is done without a yes to that very question."""
 
+import random
+import re
 import time
 from typing import Any
 
 import pytest
 
+from chat.language import TO_CANCEL, says_yes
 from chat.scripted.conversation import read_conversation
 from chat.scripted.policy import Say, decide
+from chat.scripted.questions import Question, asked_in
 from tests.chat.scripted_talk import CASTANO, SLOTS, ScriptedTalk, at, booked
 
 LAURA_SAYS = "CD 30995750, 14 de mayo de 1990"
@@ -109,6 +113,13 @@ def test_other_wishes_search_again_with_the_same_specialty(words: str, arguments
     assert with_a_list().say(words).calls[0] == ("find_slots", {"specialty": "medicina general"} | arguments)
 
 
+def test_the_hours_stay_when_more_is_asked_for() -> None:
+    arguments = with_a_list().say("después de las 3", "qué más hay").calls[0][1]
+
+    assert arguments["when"] == "despues de las 3"
+    assert "date_from" in arguments
+
+
 def test_when_all_has_been_shown_the_next_days_are_searched() -> None:
     assert with_a_list().say("qué más hay").calls[1:] == [
         ("find_slots", {"specialty": "medicina general", "date_from": "2026-11-26"})
@@ -174,11 +185,13 @@ def test_whoever_lets_go_is_not_booked_by_a_later_yes(words: str) -> None:
     assert talk.say("sí").calls == []
 
 
-@pytest.mark.parametrize("words", ["no", "no, el jueves", "a las 10:30 mejor", "mañana", "prefiero por la tarde"])
+@pytest.mark.parametrize(
+    "words", ["no", "no, el jueves", "está bien pero más tarde", "a las 10:30 mejor", "mañana", "prefiero por la tarde"]
+)
 def test_a_no_searches_again_and_a_later_yes_books_nothing(words: str) -> None:
     talk = with_a_hold().say(words)
 
-    assert talk.names == ["find_slots"]
+    assert set(talk.names) == {"find_slots"}
     assert talk.asked_for("find_slots")["specialty"] == "medicina general"
     assert talk.say("sí").calls == []
 
@@ -575,6 +588,36 @@ def test_hours_in_the_language_of_the_conversation() -> None:
 )
 def test_any_body_gets_an_answer(body: dict[str, Any]) -> None:
     assert isinstance(decide(read_conversation(body)), Say)
+
+
+PIECES = """
+sí|no|dale|yes|ok|la 2|la primera|the third|mejor la de las 10|9|otro día|más tarde|qué más hay|gracias|hola|asdf
+quiero una cita|cita de cardiología el jueves|con el Dr. Castaño|cancelar mi cita|cancélala|la de cardiología|todas
+mover mi cita|can I move it to Friday?|mis citas|la del lunes|no la quiero|olvídalo|¿cuánto cuesta?|me duele|¿sí?
+CD 30995750, 14/05/1990|mi cédula es 30995750|quise decir CD|regístrame|Ana López|cita para mi hijo|ayuda|adiós
+sí, pero a las 10|sí, la 2|confirma la cita|book it|cancel it|move it
+"""
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_nothing_is_done_without_a_yes_to_that_very_question(seed: int) -> None:
+    chance = random.Random(seed)
+    talk = ScriptedTalk(identified=chance.random() < 0.7, own=THREE[: chance.randrange(4)])
+    for _ in range(14):
+        asked, message = talk.text, chance.choice(re.split(r"[|\n]", PIECES.strip()))
+        talk.say(message)
+        for name, arguments in talk.calls:
+            if name == "confirm_appointment":
+                slot = SLOTS[int(arguments["appointment_id"].removeprefix("hold-")) - 1]
+                assert says_yes(message)
+                assert (asked_in(asked), slot["label"] in asked) == (Question.CONFIRM, True)
+            if name in {"cancel_appointment", "move_appointment"}:
+                item = next(item for item in THREE if item["appointment_id"] == arguments["appointment_id"])
+                assert says_yes(message, to=TO_CANCEL if name == "cancel_appointment" else None)
+                question = Question.CANCEL if name == "cancel_appointment" else Question.MOVE
+                assert (asked_in(asked), item["label"] in asked) == (question, True)
+            if name == "move_appointment":
+                assert SLOTS[arguments["slot_id"] - 1]["label"] in asked
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ _ORDINALS = _from(ORDINALS_EN, 1) | {"primero": 1, "thirtieth": 30}
 _VALUES = (
     _from(UNITS_ES, 1) | _from(UNITS_EN, 1) | {"un": 1, "oh": 0} | TEENS | _VEINTI | _DECADES | HUNDREDS | _ORDINALS
 )  # fmt: skip
-_JOINED = re.compile(r"\b(twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)-(?=[a-z])")
+_JOINED = re.compile(r"\b(eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)-(?=[a-z])")
 _WORD = re.compile(r"[^\W\d_]+|\d+|[^\w\s]|\s+|_+")
 _TWICE = re.compile(r"\b(\d{1,4}) ?\(\1\)")
 
