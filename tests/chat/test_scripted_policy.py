@@ -517,7 +517,7 @@ def test_one_of_several_is_moved(messages: list[str], when: str | None) -> None:
     assert talk.say("otro día").names == ["find_slots"]
     assert talk.say("la 1").calls == []
     assert talk.say("mejor la 2").calls == []
-    assert talk.say("sí").calls == [("move_appointment", {"appointment_id": "a2", "slot_id": 2})]
+    assert talk.say("sí").calls[-1] == ("move_appointment", {"appointment_id": "a2", "slot_id": 2})
 
 
 def test_the_following_monday_is_counted_from_the_appointment() -> None:
