@@ -1,6 +1,6 @@
 """Conversations over the socket, and tools of the tests' own, which know nothing of patients."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -10,6 +10,7 @@ import pytest
 from pydantic import Field
 
 from chat.models import Assistant
+from chat.services.openai_service import close_clients
 from healthmate.common.tools import IdentityGrant, IdentityLevel, ToolArguments, ToolContext, ToolResult, refuse, tool
 
 
@@ -108,6 +109,13 @@ def make_talk(server: Any) -> Callable[..., Talk]:
 def talk(make_talk: Callable[..., Talk]) -> Talk:
     """A conversation of a new device."""
     return make_talk()
+
+
+@pytest.fixture
+async def closed_clients() -> AsyncIterator[None]:
+    """For tests that use the door in an event loop of their own."""
+    yield
+    await close_clients()
 
 
 @pytest.fixture

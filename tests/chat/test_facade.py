@@ -9,7 +9,7 @@ from chat.services.model_io import ModelError
 from chat.services.openai_service import OpenAIService
 from healthmate.common.errors import ApiError
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = pytest.mark.usefixtures("database", "closed_clients")
 
 
 class Recorder:

@@ -13,7 +13,7 @@ from chat.services.mirror import mirror
 from chat.services.openai_service import OpenAIService
 from healthmate.common.db import in_db
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = pytest.mark.usefixtures("database", "closed_clients")
 
 
 class Conversations(BaseHTTPRequestHandler):
