@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.http.response import HttpResponseBase
-from django.utils.translation import get_language
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
@@ -32,7 +31,15 @@ from chat.services.chat_service import ChatService
 from chat.services.conversations import Incoming
 from chat.sse import session_events, session_events_with_ids
 from chat.stream_views import AFTER, RUN_ID, StreamView, resume_after, wanted_run
-from chat.views import IDEMPOTENCY_KEY, MESSAGE_ERRORS, RUN_ERRORS, ConversationView, idempotency_key, parse_thread_id
+from chat.views import (
+    IDEMPOTENCY_KEY,
+    MESSAGE_ERRORS,
+    RUN_ERRORS,
+    ConversationView,
+    client_language,
+    idempotency_key,
+    parse_thread_id,
+)
 from healthmate.common import errors
 from healthmate.common.db import in_db
 from healthmate.common.errors import ApiError
@@ -105,7 +112,7 @@ class SessionsView(UserView):
         wanted = self.parsed(request, SessionIn)
         owner, service = self.owner(request), ChatService()
         thread = await service.create_thread(
-            owner=owner, title=wanted["title"], kind=Thread.Kind.SESSION, language=_language()
+            owner=owner, title=wanted["title"], kind=Thread.Kind.SESSION, language=client_language()
         )
         if wanted["initial_message"]:
             incoming = Incoming(content=wanted["initial_message"])
@@ -244,11 +251,6 @@ class SessionStreamView(UserView, StreamView):
             return Response(status=204)
         return await self.stream(request, run.id, after=after)
 
-    def get_throttles(self) -> list[Any]:
-        """Resuming is not sending: it counts for the address only."""
-        throttles: list[Any] = super().get_throttles()
-        return [t for t in throttles if self.request.method == "POST" or not isinstance(t, MessageThrottle)]
-
 
 class RegenerateView(UserView, StreamView):
     """`POST /api/chat/realtime/sessions/{id}/regenerate`."""
@@ -353,7 +355,9 @@ class ApiChatView(UserView):
         """Send a message and wait for its answer."""
         message = self.parsed(request, ApiMessageIn)
         owner, service = self.owner(request), ChatService()
-        incoming = Incoming(content=message["content"], idempotency_key=idempotency_key(request), language=_language())
+        incoming = Incoming(
+            content=message["content"], idempotency_key=idempotency_key(request), language=client_language()
+        )
         run = await service.run_of(
             in_db(sessions.accept_api_message, owner=owner, thread_id=message["session_id"], incoming=incoming)
         )
@@ -382,10 +386,6 @@ def _session(thread: Thread, owner: Owner) -> dict[str, Any]:
             }
         ).data
     )
-
-
-def _language() -> str:
-    return "en" if (get_language() or "").startswith("en") else "es"
 
 
 def _number(request: Request, name: str, default: int, least: int, most: int) -> int:

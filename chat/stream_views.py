@@ -23,6 +23,7 @@ from chat.views import ConversationView
 from healthmate.common import errors
 from healthmate.common.envelope import as_json_response
 from healthmate.common.errors import ApiError
+from healthmate.common.throttles import MessageThrottle
 
 RUN_ID = OpenApiParameter("run_id", UUID, description="Which answer to read: `X-Run-ID` of the stream that broke.")
 AFTER = OpenApiParameter("after", int, description="`seq` of the last event that the client has.")
@@ -44,6 +45,11 @@ class StreamView(ConversationView):
 
     plain: Encode
     numbered: Encode
+
+    def get_throttles(self) -> list[Any]:
+        """Reading is not sending: it counts for the address only."""
+        throttles: list[Any] = super().get_throttles()
+        return [t for t in throttles if self.request.method == "POST" or not isinstance(t, MessageThrottle)]
 
     @classmethod
     async def serve(cls, scope: Any, receive: Receive, send: Send, **kwargs: Any) -> None:

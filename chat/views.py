@@ -110,7 +110,7 @@ class CreateThreadView(ConversationView):
         else:
             device = devices.read_device(request) or devices.mint_device()
             owner = Owner(device_id=device.id)
-        language = "en" if (get_language() or "").startswith("en") else "es"
+        language = client_language()
         thread = await ChatService().create_thread(owner=owner, language=language)
         response = Response(ThreadCreated({"thread_id": thread.id}).data, status=201)
         if device:
@@ -171,6 +171,11 @@ class ThreadView(ConversationView):
         """The conversation so far."""
         thread, messages = await ChatService().history(owner=self.owner(request), thread_id=parse_thread_id(thread_id))
         return Response(HistoryOut({"thread_id": thread.id, "messages": messages}).data)
+
+
+def client_language() -> str:
+    """The language that the client asks for, until the person's words tell: `es` or `en`."""
+    return "en" if (get_language() or "").startswith("en") else "es"
 
 
 def parse_thread_id(text: str) -> UUID:

@@ -1,6 +1,5 @@
 """What a page needs beside the website's streams: the conversation so far, stop, start over."""
 
-from django.utils.translation import get_language
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,7 +10,7 @@ from chat.owners import Owner
 from chat.serializers import MessageOut, StopOut
 from chat.services import website
 from chat.services.chat_service import ChatService
-from chat.views import EXAMPLE_HISTORY, EXAMPLE_RUN, ConversationView
+from chat.views import EXAMPLE_HISTORY, EXAMPLE_RUN, ConversationView, client_language
 from healthmate.common import devices, errors
 from healthmate.common.db import in_db
 from healthmate.common.schema import ANYBODY, BODY_ERRORS, answer, error_responses, nothing
@@ -104,7 +103,7 @@ class WebsiteResetView(ConversationView):
         """Start over."""
         if owner := _known_owner(request):
             await _stop(owner)
-            language = "en" if (get_language() or "").startswith("en") else "es"
+            language = client_language()
             await in_db(website.start_over, owner=owner, language=language)
         return Response(status=204)
 

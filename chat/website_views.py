@@ -3,10 +3,9 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.http.response import HttpResponseBase
-from django.utils.translation import get_language
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,7 +22,15 @@ from chat.services.openai_service import OpenAIService
 from chat.services.runs import mark_seen
 from chat.sse import website_events, website_events_with_ids
 from chat.stream_views import AFTER, RUN_ID, StreamView, resume_after, wanted_run
-from chat.views import EXAMPLE_RUN, IDEMPOTENCY_KEY, MESSAGE_ERRORS, RUN_ERRORS, ConversationView, idempotency_key
+from chat.views import (
+    EXAMPLE_RUN,
+    IDEMPOTENCY_KEY,
+    MESSAGE_ERRORS,
+    RUN_ERRORS,
+    ConversationView,
+    client_language,
+    idempotency_key,
+)
 from healthmate.common import clock, devices, errors
 from healthmate.common.db import in_db
 from healthmate.common.devices import Device
@@ -56,7 +63,7 @@ class WebsiteView(ConversationView):
             media_urls=tuple(message["media_urls"]),
             audio_urls=tuple(message["audio_urls"]),
             idempotency_key=idempotency_key(request),
-            language="en" if (get_language() or "").startswith("en") else "es",
+            language=client_language(),
         )
         return await self._send(owner, incoming), device
 
@@ -152,11 +159,6 @@ class ChatStreamView(WebsiteView, StreamView):
         response = await self.stream(request, run.id, after=after)
         response.stream.on_delivered = _seen(run)
         return _for_device(response, device, request)
-
-    def get_throttles(self) -> list[Any]:
-        """Following is not sending: it counts for the address only."""
-        throttles: list[Any] = super().get_throttles()
-        return [t for t in throttles if self.request.method == "POST" or not isinstance(t, MessageThrottle)]
 
 
 def _for_device(response: AnyResponse, device: Device | None, request: Request) -> AnyResponse:

@@ -21,8 +21,3 @@ def is_over(now: datetime) -> Q:
 def expired_states(now: datetime) -> QuerySet[ConversationState]:
     """The states whose time is over at `now`, each by its own `session_ttl`."""
     return ConversationState.objects.alias(ends_at=ends_at()).filter(is_over(now))
-
-
-def live_states(now: datetime) -> QuerySet[ConversationState]:
-    """The states that still hold a device at `now`."""
-    return ConversationState.objects.alias(ends_at=ends_at()).exclude(is_over(now))

@@ -33,12 +33,6 @@ class ToolOutcome:
     result: ToolResult
 
     @property
-    def summary(self) -> dict[str, Any]:
-        """`{name, ok}`, with `code` for a refusal (design, section 3)."""
-        summary = {"name": self.call.name, "ok": self.result.ok}
-        return summary if self.result.ok else summary | {"code": self.result.code}
-
-    @property
     def references(self) -> dict[str, str]:
         """References of stored appointments that the answer speaks of, with their status."""
         listed = [self.result.data, *self.result.data.get("appointments", []), *self.result.data.get("recent", [])]

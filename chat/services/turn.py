@@ -1,7 +1,6 @@
 """One run from its first event to its last: safety, the model's turns, the tools between them."""
 
 import asyncio
-import logging
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +16,6 @@ from chat.services.run_store import ClaimedRun
 from chat.services.tool_runner import ToolOutcome, run_tool
 from chat.tool_registry import registered_tools
 from healthmate.common.db import in_db
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass
