@@ -14,8 +14,9 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what `/health` asks and what `cleanup_sessions` cleans here."""
-        from chat.services import conversations, openai_service  # noqa: PLC0415 (models are not loaded before)
+        from chat.services import cleanup as tidying  # noqa: PLC0415 (models are not loaded before)
+        from chat.services import openai_service  # noqa: PLC0415 (models are not loaded before)
 
         health.register("model", openai_service.probe, needed=False)
-        cleanup.register("runs of dead processes", conversations.close_lapsed_runs)
-        cleanup.register("idempotency keys", conversations.delete_old_idempotency_keys)
+        cleanup.register("runs of dead processes", tidying.close_lapsed_runs)
+        cleanup.register("idempotency keys", tidying.delete_old_idempotency_keys)

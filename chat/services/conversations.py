@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 MAX_WAITING = 20  # messages of one thread that may wait for their turn
 LEASE = timedelta(seconds=45)
-KEEP_IDEMPOTENCY_KEYS = timedelta(hours=24)
 TITLE_CHARS = 80
 _CHANGED_BY_A_MESSAGE = ("language", "title", "patient", "identity_level", "consent_asked_turn")
 
@@ -149,18 +148,6 @@ def interrupt_lapsed_runs(runs: selectors.RunQuerySet) -> int:
     return selectors.lapsed(runs).update(
         status=Run.Status.INTERRUPTED, error_code=errors.RUN_INTERRUPTED.code, finished_at=clock.now()
     )
-
-
-def close_lapsed_runs(*, dry_run: bool = False) -> int:
-    """Close every run whose process is gone, or count them."""
-    runs = Run.objects.all()
-    return selectors.lapsed(runs).count() if dry_run else interrupt_lapsed_runs(runs)
-
-
-def delete_old_idempotency_keys(*, dry_run: bool = False) -> int:
-    """Delete keys that no client will repeat any more, or count them."""
-    old = IdempotencyKey.objects.filter(created_at__lt=clock.now() - KEEP_IDEMPOTENCY_KEYS)
-    return old.count() if dry_run else old.delete()[0]
 
 
 def session_lock(key: str) -> str | None:
