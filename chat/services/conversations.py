@@ -13,7 +13,7 @@ from chat import selectors
 from chat.language import detect_language, says_not_me
 from chat.models import Contact, IdempotencyKey, Message, Run, Thread
 from chat.owners import Owner
-from healthmate.common import clock, errors
+from healthmate.common import clock, errors, metrics
 from healthmate.common.errors import ApiError
 from sessions_store import services as sessions
 
@@ -157,6 +157,7 @@ def session_lock(key: str) -> str | None:
             return sessions.get_session_lock(key)
     except DatabaseError as error:
         logger.error("session locks cannot be read (%s): answering without one", type(error).__name__)
+        metrics.count_session_lock_fallback("read")
         return None
 
 
@@ -167,6 +168,7 @@ def keep_session(key: str, slug: str) -> None:
             sessions.set_session_lock(key, slug)
     except DatabaseError as error:
         logger.error("session locks cannot be written (%s)", type(error).__name__)
+        metrics.count_session_lock_fallback("write")
 
 
 def forget_session(key: str) -> None:
@@ -176,6 +178,7 @@ def forget_session(key: str) -> None:
             sessions.clear_session_lock(key)
     except DatabaseError as error:
         logger.error("session locks cannot be cleared (%s)", type(error).__name__)
+        metrics.count_session_lock_fallback("clear")
 
 
 def _website_thread(owner: Owner, contact: Contact, incoming: Incoming) -> Thread:
