@@ -2,12 +2,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
-export PORT
 
-.PHONY: help setup setup-dev run test lint format
+.PHONY: help setup setup-dev run serve test lint format
 
 help:
 	@echo "make run    set up, start the demo clinic on http://127.0.0.1:$(PORT)"
+	@echo "make serve  set up, serve in production; needs SECRET_KEY and ALLOWED_HOSTS (docs/deployment.md)"
 	@echo "make test   set up, lint and run the whole suite"
 	@echo "make lint   every static check"
 
@@ -29,6 +29,10 @@ run: setup
 	DEBUG=1 $(BIN)/python manage.py migrate --verbosity 0
 	DEBUG=1 $(BIN)/python manage.py seed_demo
 	exec env DEBUG=1 $(BIN)/python manage.py runserver --noreload 127.0.0.1:$(PORT)
+
+serve: setup
+	$(BIN)/python manage.py migrate --verbosity 0
+	exec $(BIN)/python manage.py serve
 
 test: setup-dev lint
 	$(BIN)/pytest

@@ -1,7 +1,7 @@
 """Runs as server-sent events: the two wire vocabularies, and the sending, without Django's handler per stream.
 
 An open stream holds no thread and no database connection, and keeps nothing of its own: it reads the run's feed by
-index, so a slow client costs no memory. It is cut off after SLOW_SECONDS and can resume.
+index, so a slow client costs no memory. It is cut off after STREAM_STALL_TIMEOUT and can resume.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from django.http import StreamingHttpResponse
 
 from chat.events import AnyRunEvent, RunCancelled, RunCompleted, RunFailed, RunStarted, TokenDelta
@@ -24,8 +25,7 @@ logger = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
-HEARTBEAT_SECONDS = 15.0
-SLOW_SECONDS = 30.0
+MERGED = 256  # events in one chunk at most, so that who is far behind is sent no copy of all of it at once
 HEARTBEAT = b":" + b" " * 2048 + b"\n\n"  # padded, since proxies hold back what is small
 HEADERS = {
     "Content-Type": "text/event-stream",
@@ -128,13 +128,13 @@ class EventStream:
         try:
             async with asyncio.timeout(None) as limit, aclosing(self.chunks(client)) as chunks:
                 async for chunk in chunks:
-                    limit.reschedule(asyncio.get_running_loop().time() + SLOW_SECONDS)
+                    limit.reschedule(asyncio.get_running_loop().time() + settings.STREAM_STALL_TIMEOUT)
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
                     limit.reschedule(None)
                 if not client.left:
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
-            logger.info("a stream was cut off: its client did not read for %d s", SLOW_SECONDS)
+            logger.info("a stream was cut off: its client took nothing for %g s", settings.STREAM_STALL_TIMEOUT)
         finally:
             listener.cancel()
 
@@ -146,8 +146,9 @@ class EventStream:
             while not client.left:
                 frames = self.feed.frames(self.encode)
                 if position < len(frames):
-                    chunk, position = b"".join(frames[position:]), len(frames)
-                    if chunk:
+                    new = frames[position : position + MERGED]
+                    position += len(new)
+                    if chunk := b"".join(new):
                         yield chunk
                 elif self.feed.over:
                     if position > len(frames):  # by a count that the log no longer has: the end is told all the same
@@ -183,7 +184,7 @@ class Client:
         self.left = False
         self._loop = asyncio.get_running_loop()
         self._future: asyncio.Future[bool] | None = None
-        self._timer = self._loop.call_later(HEARTBEAT_SECONDS, self._beat)
+        self._timer = self._loop.call_later(settings.STREAM_HEARTBEAT, self._beat)
 
     async def wait(self) -> bool:
         """True when woken, False when a heartbeat is due."""
@@ -207,7 +208,7 @@ class Client:
     def _beat(self) -> None:
         if self._future is not None and not self._future.done():
             self._future.set_result(False)
-        self._timer = self._loop.call_later(HEARTBEAT_SECONDS, self._beat)
+        self._timer = self._loop.call_later(settings.STREAM_HEARTBEAT, self._beat)
 
 
 async def _until_disconnected(receive: Receive) -> None:

@@ -1,7 +1,12 @@
 """The ASGI application: what a server starts, or refuses to start with a sentence that tells the mend."""
 
 import asyncio
+import functools
 import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from django.core import checks
@@ -10,6 +15,7 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.management.base import SystemCheckError
 from django.urls import Resolver404, resolve
 
+from healthmate.common.loop import own_task
 from healthmate.database import release_embedded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "healthmate.settings")
@@ -45,17 +51,46 @@ class Application:
 
 async def _live(receive: Any, send: Any) -> None:
     """Start, and at the end let runs finish, close what is open and give the embedded database back."""
-    from chat.services.shutdown import shut_down  # noqa: PLC0415 (apps are not loaded before)
-
+    end = _End()
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            end.begin_at_signals()
             await send({"type": "lifespan.startup.complete"})
         else:
-            await shut_down()
+            await end.begin()
             await asyncio.to_thread(release_embedded)
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+
+class _End:
+    """The process's end. Runs have their grace from the signal on: a server says that it ends once its last reader has
+    gone, and readers stay until their runs end.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> asyncio.Task[None]:
+        """Shut down, if that has not begun yet."""
+        from chat.services.shutdown import shut_down  # noqa: PLC0415 (apps are not loaded before)
+
+        self._task = self._task or own_task(shut_down())
+        return self._task
+
+    def begin_at_signals(self) -> None:
+        """Begin at SIGTERM and SIGINT, before the server's own handler does what it does."""
+        if threading.current_thread() is not threading.main_thread():
+            return  # no signals here
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if callable(server := signal.getsignal(number)):
+                signal.signal(number, functools.partial(self._heard, server))
+
+    def _heard(self, server: Callable[[int, FrameType | None], Any], number: int, frame: FrameType | None) -> None:
+        self._loop.call_soon_threadsafe(self.begin)
+        server(number, frame)
 
 
 def _stream_view(path: str) -> tuple[Any, dict[str, Any]]:

