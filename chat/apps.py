@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from healthmate.common import cleanup, health
+from healthmate.common import cleanup, health, metrics
 
 
 class ChatConfig(AppConfig):
@@ -13,10 +13,14 @@ class ChatConfig(AppConfig):
     verbose_name = _("Conversations")
 
     def ready(self) -> None:
-        """Register what `/health` asks and what `cleanup_sessions` cleans here."""
+        """Register what `/health` and `/metrics` ask and what `cleanup_sessions` cleans here."""
+        from chat import figures  # noqa: PLC0415 (models are not loaded before)
         from chat.services import cleanup as tidying  # noqa: PLC0415 (models are not loaded before)
         from chat.services import openai_service  # noqa: PLC0415 (models are not loaded before)
 
         health.register("model", openai_service.probe, needed=False)
         cleanup.register("runs of dead processes", tidying.close_lapsed_runs)
         cleanup.register("idempotency keys", tidying.delete_old_idempotency_keys)
+        metrics.register_gauge(
+            "healthmate_runs_open", "Runs that are not over.", label="status", read=figures.open_runs
+        )

@@ -17,12 +17,14 @@ from django.urls import Resolver404, resolve
 
 from healthmate.common.loop import own_task
 from healthmate.database import release_embedded
+from healthmate.workers import share_counts
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "healthmate.settings")
 
 
 def checked_application() -> ASGIHandler:
     """Django, if its system checks pass: servers do not run them. Raises SystemCheckError."""
+    share_counts()
     application = get_asgi_application()
     problems = [found for found in checks.run_checks() if found.is_serious() and not found.is_silenced()]
     if problems:

@@ -11,6 +11,7 @@ from healthmate.common.throttles import parse_rate
 from healthmate.common.tools import Tool
 
 MAX_VECTOR_DIMENSIONS = 16_000  # pgvector's limit for a stored vector
+MIN_TOKEN_CHARS = 16
 RATES = ("RATE_MESSAGES", "RATE_ADDRESS", "RATE_LOGIN")
 AT_LEAST = {  # what makes sense of each number
     "WORKERS": 1,
@@ -108,6 +109,20 @@ def numbers(**kwargs: Any) -> list[CheckMessage]:
             id="healthmate.E005",
         )
         for name, wanted in low
+    ]
+
+
+@register()
+def metrics_token(**kwargs: Any) -> list[CheckMessage]:
+    """`METRICS_TOKEN`, where there is one, cannot be guessed."""
+    if not settings.METRICS_TOKEN or len(settings.METRICS_TOKEN) >= MIN_TOKEN_CHARS:
+        return []
+    return [
+        Error(
+            f"METRICS_TOKEN has fewer than {MIN_TOKEN_CHARS} characters.",
+            hint="Make one with `python -c 'import secrets; print(secrets.token_urlsafe(32))'`.",
+            id="healthmate.E006",
+        )
     ]
 
 

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from healthmate import documentation, health, pages
+from healthmate import documentation, health, metrics, pages
 from healthmate.common.routing import both
 
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("chat.urls")),
     *both("health", health.HealthView.as_view(), name="health"),
     *both("health/live", health.LiveView.as_view(), name="health-live"),
+    *both("metrics", metrics.show, name="metrics"),
     *both("openapi.json", documentation.SchemaView.as_view(), name="openapi"),
     *both("docs", documentation.swagger, name="docs"),
     *both("redoc", documentation.redoc, name="redoc"),

@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from datetime import UTC, datetime
 from types import TracebackType
 
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -9,6 +10,10 @@ ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] 
 
 class QuietFormatter(logging.Formatter):
     """Formats exceptions as types and places: their texts may quote a message, a document or a query's values."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
+        """When it happened, in ISO 8601 and UTC, whatever the machine's time zone."""
+        return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
     def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802 - logging's name
         """The stack of an exception and of those behind it, without their texts."""
