@@ -1,0 +1,59 @@
+"""llmock that gives each piece of its answers only when a test lets it: what arrives when needs no clock then."""
+
+import asyncio
+import threading
+from typing import Any
+
+from llmock.pytest_plugin import LLMock
+from llmock.testing import LLMockServer
+
+
+class HeldModel(LLMock):
+    """A model server of its own, with llmock's words to script it; `allow` lets pieces go."""
+
+    def __init__(self) -> None:
+        super().__init__(LLMockServer())
+        self._server.app.add_middleware(_Hold, owner=self)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._asked = threading.Event()
+        self._pieces = asyncio.Semaphore(0)
+        self.held = 0  # streams that wait for `allow`
+
+    def __enter__(self) -> "HeldModel":
+        self._server.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._loop is not None:
+            self.allow(1_000_000)
+        self._server.stop()
+
+    def allow(self, pieces: int = 1) -> None:
+        """Let so many more pieces of text go, once somebody has asked for an answer."""
+        assert self._asked.wait(30), "nobody asked the model server"
+        assert self._loop is not None
+        for _ in range(min(pieces, 10_000)):
+            self._loop.call_soon_threadsafe(self._pieces.release)
+
+    async def piece(self) -> None:
+        """Wait until one more piece may go."""
+        self._loop = asyncio.get_running_loop()
+        self.held += 1
+        self._asked.set()
+        await self._pieces.acquire()
+        self.held -= 1
+
+
+class _Hold:
+    """ASGI middleware: llmock sends one message per event."""
+
+    def __init__(self, app: Any, owner: HeldModel) -> None:
+        self._app, self._owner = app, owner
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def held(message: Any) -> None:
+            if b"response.output_text.delta" in message.get("body", b""):
+                await self._owner.piece()
+            await send(message)
+
+        await self._app(scope, receive, held)
