@@ -21,6 +21,16 @@ HEALTHCHECK_SECONDS = 30  # a worker that is silent for so long is replaced, wit
 FRAME_MARGIN = 16 * 1024  # bytes over MAX_FRAME_BYTES that still reach the application, which can tell what is wrong
 
 
+class Workers(Multiprocess):
+    """Several processes on one socket."""
+
+    def terminate_all(self) -> None:
+        """Refuse who comes from now on: connections nobody will accept would only wait."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
+
+
 def server_config() -> Config:
     """Uvicorn's options, all of them here.
 
@@ -56,8 +66,9 @@ def serve() -> None:
     config = server_config()
     listener = config.bind_socket()
     _drop_the_unresponsive(listener)
+    listener.listen(BACKLOG)  # who comes while the application is being loaded waits, and is not refused
     if config.workers > 1:
-        workers = Multiprocess(config, sockets=[listener])
+        workers = Workers(config, sockets=[listener])
         workers.run()
         started = all(worker.exitcode != STARTUP_FAILURE for worker in workers.processes)
     else:

@@ -28,6 +28,7 @@ def test_the_defaults_pass():
         ("RATE_MESSAGES", "0/min", "healthmate.E004", "RATE_MESSAGES: '0/min' is not a rate"),
         ("WORKERS", 0, "healthmate.E005", "WORKERS is 0; it must be at least 1."),
         ("PROXIES_IN_FRONT", -1, "healthmate.E005", "PROXIES_IN_FRONT is -1; it must be at least 0."),
+        ("STREAM_HEARTBEAT", 0, "healthmate.E005", "STREAM_HEARTBEAT is 0; it must be more than 0 seconds."),
         ("LLM_TIMEOUT", float("nan"), "healthmate.E005", "LLM_TIMEOUT is nan; it must be more than 0 seconds."),
     ],
 )
