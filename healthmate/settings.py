@@ -74,6 +74,7 @@ CORS_EXPOSE_HEADERS = ("X-Device-ID", "X-Run-ID", "Retry-After")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
+    "healthmate.apps.HealthMateConfig",  # first, since its runserver stands on those of the next two
     "whitenoise.runserver_nostatic",  # or Django's own handler would serve static files in development
     "daphne",
     "healthmate.apps.ClinicAdminConfig",
@@ -88,7 +89,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "healthmate.apps.HealthMateConfig",
     "healthmate.accounts",
     "patients",
     "sessions_store",
