@@ -15,9 +15,9 @@ class HeldModel(LLMock):
         super().__init__(LLMockServer())
         self._server.app.add_middleware(_Hold, owner=self)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._asked = threading.Event()
         self._pieces = asyncio.Semaphore(0)
-        self.held = 0  # streams that wait for `allow`
+        self._held = 0
+        self._changed = threading.Condition()
 
     def __enter__(self) -> "HeldModel":
         self._server.start()
@@ -25,23 +25,35 @@ class HeldModel(LLMock):
 
     def __exit__(self, *exc: object) -> None:
         if self._loop is not None:
-            self.allow(1_000_000)
+            self.allow(10_000)
         self._server.stop()
 
     def allow(self, pieces: int = 1) -> None:
         """Let so many more pieces of text go, once somebody has asked for an answer."""
-        assert self._asked.wait(30), "nobody asked the model server"
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._loop, 30), "nobody asked the model server"
         assert self._loop is not None
-        for _ in range(min(pieces, 10_000)):
+        for _ in range(pieces):
             self._loop.call_soon_threadsafe(self._pieces.release)
+
+    def wait_until_held(self, streams: int) -> None:
+        """Return when so many answers wait for their next piece."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._held == streams, 60), f"{self._held} streams are held"
 
     async def piece(self) -> None:
         """Wait until one more piece may go."""
         self._loop = asyncio.get_running_loop()
-        self.held += 1
-        self._asked.set()
-        await self._pieces.acquire()
-        self.held -= 1
+        self._count(1)
+        try:
+            await self._pieces.acquire()
+        finally:
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._changed:
+            self._held += change
+            self._changed.notify_all()
 
 
 class _Hold:
