@@ -6,13 +6,14 @@ import msgspec
 from django.conf import settings
 from django.utils import timezone
 
-from chat.models import Assistant, Message, Thread, ToolCall
+from chat.models import Assistant, Message, Thread
+from chat.run_queries import LockedThread, PastCall
 from chat.services.model_io import InputItem
 
 LANGUAGE_NAMES = {"es": "Spanish", "en": "English"}
 
 
-def instructions_for(assistant: Assistant, thread: Thread) -> str:
+def instructions_for(assistant: Assistant, thread: LockedThread) -> str:
     """The assistant's instructions, then the server's facts, which outrank what anybody writes."""
     now = timezone.localtime()
     text = assistant.instructions.replace("{clinic}", settings.CLINIC_NAME)
@@ -33,7 +34,7 @@ def instructions_for(assistant: Assistant, thread: Thread) -> str:
 
 
 def history_items(
-    messages: Iterable[Message], tool_calls: Mapping[int, Sequence[ToolCall]] | None = None
+    messages: Iterable[Message], tool_calls: Mapping[int, Sequence[PastCall]] | None = None
 ) -> list[InputItem]:
     """Messages as Responses API input; `tool_calls` by turn go between a question and its answer.
 
@@ -67,7 +68,7 @@ def _content(message: Message) -> str | list[dict[str, str]]:
     return [{"type": "input_text", "text": message.text or " "}, *images]
 
 
-def _tool_items(calls: Iterable[ToolCall]) -> list[InputItem]:
+def _tool_items(calls: Iterable[PastCall]) -> list[InputItem]:
     return [item for call in calls for item in call_items(call.call_id, call.name, call.arguments, call.output)]
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from chat.models import Assistant, Message, Run, Thread
+from chat.models import Contact, Message, Run, Thread
 from chat.owners import Owner
 from healthmate.common import clock, errors
 from healthmate.common.errors import ApiError
@@ -16,9 +16,14 @@ RunQuerySet = QuerySet[Run]
 
 def threads_of(owner: Owner) -> ThreadQuerySet:
     """The owner's conversations and nobody else's."""
+    return Thread.objects.filter(contact__in=contacts_of(owner))
+
+
+def contacts_of(owner: Owner) -> QuerySet[Contact]:
+    """The owner's contact, if it has been made. A query of its own, so that a lock on a thread locks nothing else."""
     if owner.user_id:
-        return Thread.objects.filter(contact__user_id=owner.user_id)
-    return Thread.objects.filter(contact__phone_number=owner.phone_number, contact__user__isnull=True)
+        return Contact.objects.filter(user_id=owner.user_id)
+    return Contact.objects.filter(phone_number=owner.phone_number, user__isnull=True)
 
 
 def thread_of(owner: Owner, thread_id: UUID) -> Thread:
@@ -91,8 +96,3 @@ def lapsed(runs: RunQuerySet) -> RunQuerySet:
 def run_with_answer(run_id: UUID) -> Run:
     """A run as it stands, with its tool calls and answer at hand."""
     return Run.objects.select_related("thread", "message").prefetch_related("tool_calls", "answers").get(id=run_id)
-
-
-def assistant_for(slug: str) -> Assistant | None:
-    """The active assistant of that slug."""
-    return Assistant.objects.filter(slug=slug, active=True).first()

@@ -1,11 +1,42 @@
 """Seed 5's session lock: which assistant serves a device, until the row's own lifetime is over."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from healthmate.common import clock
+from healthmate.common.cleanup import CleanUp
 from healthmate.common.devices import short_hash
+from healthmate.common.prepared import Prepared
 from sessions_store import selectors
 from sessions_store.models import MAX_SESSION_TTL, ConversationState, default_session_ttl
+
+FRESH = timedelta(seconds=60)
+
+
+class SessionLock(NamedTuple):
+    """Which assistant serves a device, since when, and for how many seconds."""
+
+    active_agent: str
+    locked_at: datetime
+    session_ttl: int
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether setting it again would change next to nothing: a busy device need not write at every message."""
+        return clock.now() - self.locked_at < min(FRESH, timedelta(seconds=self.session_ttl) / 20)
+
+
+_lock_of = Prepared(
+    SessionLock,
+    lambda device_id: (
+        ConversationState.objects.filter(device_id=device_id, locked_at__isnull=False)
+        .exclude(active_agent__isnull=True)
+        .exclude(active_agent="")
+        .order_by()
+        .values_list("active_agent", "locked_at", "session_ttl")
+    ),
+    {"device_id": "a device"},
+)
 
 
 def set_session_lock(device_id: str, active_agent: str, session_ttl: int | None = None) -> None:
@@ -29,12 +60,16 @@ def set_session_lock(device_id: str, active_agent: str, session_ttl: int | None 
     )
 
 
+def find_session_lock(device_id: str) -> SessionLock | None:
+    """The device's lock; None when there is none or its time is over."""
+    lock = _lock_of.first(device_id=device_id)
+    return None if lock is None or is_expired(lock, clock.now()) else lock
+
+
 def get_session_lock(device_id: str) -> str | None:
     """The assistant that serves the device; None when there is none or its time is over."""
-    state = ConversationState.objects.filter(device_id=device_id).first()
-    if state is None or is_expired(state, clock.now()):
-        return None
-    return state.active_agent or None
+    lock = find_session_lock(device_id)
+    return lock.active_agent if lock else None
 
 
 def clear_session_lock(device_id: str) -> None:
@@ -42,12 +77,14 @@ def clear_session_lock(device_id: str) -> None:
     ConversationState.objects.filter(device_id=device_id).update(active_agent=None, locked_at=None)
 
 
-def is_expired(state: ConversationState, now: datetime) -> bool:
+def is_expired(state: ConversationState | SessionLock, now: datetime) -> bool:
     """Whether a lock has outlived its `session_ttl`; a state without a lock has."""
     return state.locked_at is None or now >= state.locked_at + timedelta(seconds=state.session_ttl)
 
 
+expired_sessions = CleanUp(over=lambda: selectors.expired_states(clock.now()), since="ends_at")
+
+
 def cleanup_expired_sessions(*, dry_run: bool = False) -> int:
-    """Delete what is expired, in one statement; returns how many (would be) deleted."""
-    expired = selectors.expired_states(clock.now())
-    return expired.count() if dry_run else expired.delete()[0]
+    """Delete what is expired; how many rows are (or would be) deleted."""
+    return expired_sessions.preview().count if dry_run else expired_sessions.run()

@@ -1,28 +1,22 @@
 """Threads and what is said in them: every write, synchronous and in a transaction."""
 
 import hashlib
-import logging
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from uuid import UUID
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 
-from chat import selectors
+from chat import run_queries, selectors
 from chat.language import detect_language, says_not_me
 from chat.models import Contact, IdempotencyKey, Message, Run, Thread
 from chat.owners import Owner
-from healthmate.common import clock, errors, metrics
+from chat.run_queries import LEASE, LockedThread, OpenRun
+from chat.services import session_locks
+from healthmate.common import clock, errors
 from healthmate.common.errors import ApiError
-from sessions_store import services as sessions
-
-logger = logging.getLogger(__name__)
 
 MAX_WAITING = 20  # messages of one thread that may wait for their turn
-LEASE = timedelta(seconds=45)
 TITLE_CHARS = 80
-_CHANGED_BY_A_MESSAGE = ("language", "title", "patient", "identity_level", "consent_asked_turn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +57,9 @@ def repeated_run(*, owner: Owner, place: str, incoming: Incoming) -> Run | None:
 
     Raises ApiError IDEMPOTENCY_KEY_REUSED when it came with another message.
     """
-    contact = Contact.objects.select_for_update().get(pk=contact_of(owner).pk)
     if not incoming.idempotency_key:
         return None
+    contact = _locked_contact(owner)
     used = IdempotencyKey.objects.select_related("run").filter(contact=contact, key=incoming.idempotency_key).first()
     if used is None:
         return None
@@ -83,18 +77,19 @@ def accept_message(
     Without a thread it goes to the owner's conversation on the website. Raises ApiError THREAD_NOT_FOUND,
     RUN_ACTIVE (nothing is stored), IDEMPOTENCY_KEY_REUSED.
     """
-    if thread_id is not None:
-        selectors.thread_of(owner, thread_id)
     place = place or str(thread_id or Thread.Kind.WEBSITE)
-    if repeated := repeated_run(owner=owner, place=place, incoming=incoming):
-        return repeated, False
-    contact = contact_of(owner)
-    if thread_id is None:
-        thread_id = _website_thread(owner, contact, incoming).id
-    run = _queue(_locked_thread(selectors.threads_of(owner), thread_id), incoming)
+    if incoming.idempotency_key:
+        if thread_id is not None:
+            selectors.thread_of(owner, thread_id)
+        if repeated := repeated_run(owner=owner, place=place, incoming=incoming):
+            return repeated, False
+    run = _queue(_locked_thread(owner, thread_id or _website_thread(owner, incoming)), incoming)
     if incoming.idempotency_key:
         IdempotencyKey.objects.create(
-            contact=contact, key=incoming.idempotency_key, fingerprint=incoming.fingerprint(place), run=run
+            contact=contact_of(owner),
+            key=incoming.idempotency_key,
+            fingerprint=incoming.fingerprint(place),
+            run=run,
         )
     return run, True
 
@@ -105,37 +100,29 @@ def accept_regeneration(*, owner: Owner, thread_id: UUID) -> tuple[Run, bool]:
 
     Raises ApiError THREAD_NOT_FOUND, NOTHING_TO_REGENERATE, RUN_ACTIVE.
     """
-    thread = _locked_thread(selectors.threads_of(owner), thread_id)
-    _check_room(thread)
-    message = thread.messages.filter(direction=Message.Direction.INCOMING).last()
+    thread = _locked_thread(owner, thread_id)
+    if open_runs(thread.id):
+        raise ApiError(errors.RUN_ACTIVE)
+    message = Message.objects.filter(thread_id=thread.id, direction=Message.Direction.INCOMING).last()
     if message is None:
         raise ApiError(errors.NOTHING_TO_REGENERATE)
-    if Run.objects.filter(thread=thread, status__in=(Run.Status.QUEUED, Run.Status.IN_PROGRESS)).exists():
-        raise ApiError(errors.RUN_ACTIVE)
-    return Run.objects.create(thread=thread, message=message, lease_until=clock.now() + LEASE), True
+    return Run.objects.create(thread_id=thread.id, message=message, lease_until=clock.now() + LEASE), True
 
 
 @transaction.atomic
 def add_message(*, thread_id: UUID, content: str) -> Message:
     """Store what a person said, without answering it. Raises ApiError THREAD_NOT_FOUND."""
-    thread = _locked_thread(Thread.objects.all(), thread_id)
-    return _append_incoming(thread, Incoming(content=content))
+    thread = _locked_thread(None, thread_id)
+    message = Message(direction=Message.Direction.INCOMING, body=content)
+    thread = _understood(thread, message)
+    Thread.objects.filter(id=thread.id).update(language=thread.language, title=thread.title)
+    return _append(thread, message)
 
 
 @transaction.atomic
-def add_answer(*, thread_id: UUID, text: str, run: Run | None = None, flags: Iterable[str] = ()) -> Message:
-    """Store what the assistant said, beside the message that `run` answers, else after the newest.
-
-    An earlier answer to the same message is superseded.
-    """
-    thread = _locked_thread(Thread.objects.all(), thread_id)
-    turn = run.message.number if run else None
-    if turn:
-        thread.messages.filter(turn=turn, direction=Message.Direction.OUTGOING).update(superseded=True)
-    return _append(
-        thread,
-        Message(direction=Message.Direction.OUTGOING, body=text, turn=turn or 0, run=run, flags=list(flags)),
-    )
+def add_answer(*, thread_id: UUID, text: str) -> Message:
+    """Store what the assistant said after the newest message. Raises ApiError THREAD_NOT_FOUND."""
+    return _append(_locked_thread(None, thread_id), Message(direction=Message.Direction.OUTGOING, body=text))
 
 
 def messages_of(*, thread_id: UUID) -> list[Message]:
@@ -150,88 +137,67 @@ def interrupt_lapsed_runs(runs: selectors.RunQuerySet) -> int:
     )
 
 
-def session_lock(key: str) -> str | None:
-    """The assistant that serves the owner; none, and logged, when the lock table cannot be reached (seed 5)."""
-    try:
-        with transaction.atomic():
-            return sessions.get_session_lock(key)
-    except DatabaseError as error:
-        logger.error("session locks cannot be read (%s): answering without one", type(error).__name__)
-        metrics.count_session_lock_fallback("read")
-        return None
+def open_runs(thread_id: UUID) -> list[OpenRun]:
+    """The runs of a locked thread that are really going on or waiting; those of dead processes are closed."""
+    found = run_queries.open_runs(thread_id)
+    if any(run.lease_until and run.lease_until < clock.now() for run in found):
+        interrupt_lapsed_runs(Run.objects.filter(thread=thread_id))
+        return run_queries.open_runs(thread_id)
+    return found
 
 
-def keep_session(key: str, slug: str) -> None:
-    """Let the assistant serve the owner from now on; a lock table out of reach is logged and no more."""
-    try:
-        with transaction.atomic():
-            sessions.set_session_lock(key, slug)
-    except DatabaseError as error:
-        logger.error("session locks cannot be written (%s)", type(error).__name__)
-        metrics.count_session_lock_fallback("write")
-
-
-def forget_session(key: str) -> None:
-    """Let the owner start afresh; a lock table out of reach is logged and no more."""
-    try:
-        with transaction.atomic():
-            sessions.clear_session_lock(key)
-    except DatabaseError as error:
-        logger.error("session locks cannot be cleared (%s)", type(error).__name__)
-        metrics.count_session_lock_fallback("clear")
-
-
-def _website_thread(owner: Owner, contact: Contact, incoming: Incoming) -> Thread:
+def _website_thread(owner: Owner, incoming: Incoming) -> UUID:
     """The conversation that the session lock keeps open, else a fresh one: an earlier one is not shown again."""
-    threads = Thread.objects.filter(contact=contact, kind=Thread.Kind.WEBSITE)
-    newest = threads.order_by("-created_at").first()
+    contact = _locked_contact(owner)
+    newest = Thread.objects.filter(contact=contact, kind=Thread.Kind.WEBSITE).order_by("-created_at").first()
     if says_not_me(incoming.content):
-        forget_session(owner.lock_key)
-    elif newest and (not newest.last_number or session_lock(owner.lock_key)):
-        return newest
-    return Thread.objects.create(contact=contact, kind=Thread.Kind.WEBSITE, language=incoming.language)
+        session_locks.forget(owner.lock_key)
+    elif newest and (
+        not newest.last_number or session_locks.read(owner.lock_key) or run_queries.open_runs(newest.id)
+    ):  # the lock is set when the first answer begins
+        return newest.id
+    return Thread.objects.create(contact=contact, kind=Thread.Kind.WEBSITE, language=incoming.language).id
 
 
-def _queue(thread: Thread, incoming: Incoming) -> Run:
-    _check_room(thread)
-    message = _append_incoming(thread, incoming)
-    return Run.objects.create(thread=thread, message=message, lease_until=clock.now() + LEASE)
+def _locked_contact(owner: Owner) -> Contact:
+    """The owner's contact, under a lock that is taken before any thread's."""
+    found = selectors.contacts_of(owner).select_for_update().first()
+    return found or Contact.objects.select_for_update().get(pk=contact_of(owner).pk)
 
 
-def _check_room(thread: Thread) -> None:
-    interrupt_lapsed_runs(Run.objects.filter(thread=thread))
-    if Run.objects.filter(thread=thread, status=Run.Status.QUEUED).count() >= MAX_WAITING:
+def _queue(thread: LockedThread, incoming: Incoming) -> Run:
+    if sum(run.status == Run.Status.QUEUED for run in open_runs(thread.id)) >= MAX_WAITING:
         raise ApiError(errors.RUN_ACTIVE)
-
-
-def _locked_thread(threads: selectors.ThreadQuerySet, thread_id: UUID) -> Thread:
-    thread = threads.select_for_update(of=("self",)).filter(id=thread_id).first()
-    if thread is None:
-        raise ApiError(errors.THREAD_NOT_FOUND)
-    return thread
-
-
-def _append_incoming(thread: Thread, incoming: Incoming) -> Message:
     message = Message(
         direction=Message.Direction.INCOMING,
         body=incoming.content,
         media_url="\n".join(incoming.media_urls) or None,
         transcript="\n\n".join(incoming.transcripts),
-        turn=0,
     )
-    thread.language = detect_language(message.text, default=thread.language)
+    return run_queries.queue_run(_understood(thread, message), message)
+
+
+def _locked_thread(owner: Owner | None, thread_id: UUID) -> LockedThread:
+    thread = run_queries.lock_thread(owner, thread_id)
+    if thread is None:
+        raise ApiError(errors.THREAD_NOT_FOUND)
+    return thread
+
+
+def _understood(thread: LockedThread, message: Message) -> LockedThread:
+    """The thread as the message leaves it: its language, its title; "this is not me" forgets who it was."""
     if says_not_me(message.text):
-        thread.patient, thread.identity_level, thread.consent_asked_turn = None, Thread.Level.ANONYMOUS, None
-    if not thread.title:
-        thread.title = " ".join(message.text.split())[:TITLE_CHARS]
-    return _append(thread, message)
+        Thread.objects.filter(id=thread.id).update(
+            patient=None, identity_level=Thread.Level.ANONYMOUS, consent_asked_turn=None
+        )
+    title = thread.title or " ".join(message.text.split())[:TITLE_CHARS]
+    return thread._replace(language=detect_language(message.text, default=thread.language), title=title)
 
 
-def _append(thread: Thread, message: Message) -> Message:
-    """Give the message the thread's next number; without a turn of its own it begins one."""
-    thread.last_number += 1
-    thread.save(update_fields=[*_CHANGED_BY_A_MESSAGE, "last_number", "updated_at"])
-    message.thread, message.number = thread, thread.last_number
-    message.turn = message.turn or message.number
+def _append(thread: LockedThread, message: Message) -> Message:
+    """Give the message the thread's next number."""
+    message.thread_id, message.number = thread.id, thread.last_number + 1
+    message.turn = message.number
     message.save(force_insert=True)
+    Thread.objects.filter(id=thread.id).update(last_number=message.number, updated_at=clock.now())
     return message

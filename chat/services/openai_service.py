@@ -22,6 +22,7 @@ from chat.context import history_items
 from chat.models import Message
 from chat.services import conversations
 from chat.services.model_io import ModelError, ModelEvent, ModelRequest, ModelTimeoutError, TextDelta
+from chat.services.patience import Patience
 from chat.services.replay import Replay
 from chat.services.response_stream import read_response
 from chat.services.scripted_model import ScriptedTransport
@@ -35,6 +36,7 @@ MAX_ATTEMPTS = 3
 FIRST_BACKOFF = 0.5  # seconds; doubles with every attempt
 CONNECT_TIMEOUT = 5.0
 RETRYABLE_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+UNCOMPRESSED = {"Accept-Encoding": "identity"}
 BREAKER_FAILURES = 3
 BREAKER_SECONDS = 15.0
 
@@ -231,21 +233,28 @@ async def _attempt(provider: Provider, request: ModelRequest, deadline: float) -
         async with AsyncExitStack() as stack:
             async with asyncio.timeout_at(deadline):
                 response = await stack.enter_async_context(
-                    provider.client.responses.with_streaming_response.create(**_parameters(request))
+                    provider.client.responses.with_streaming_response.create(
+                        stream=True, extra_body=_parameters(request), extra_headers=UNCOMPRESSED
+                    )
                 )
-            chunks = _unless_stalled(response.iter_bytes(), deadline)
+            chunks = _unless_stalled(_bytes_of(response.http_response), deadline)
             async for event in await stack.enter_async_context(aclosing(read_response(chunks))):
                 yield event
 
 
+def _bytes_of(response: httpx2.Response) -> AsyncIterator[bytes]:
+    """The body as it comes; decoded only where the server compressed it although it was asked not to."""
+    return response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
+
+
 def _parameters(request: ModelRequest) -> dict[str, Any]:
+    """The request as it goes on the wire: as parameters the SDK would copy every tool's schema at every request."""
     parameters: dict[str, Any] = {
         "model": request.model,
         "instructions": request.instructions,
         "input": request.input,
         "max_output_tokens": request.max_output_tokens,
         "store": False,
-        "stream": True,
     }
     if request.tools:
         parameters |= {"tools": request.tools, "tool_choice": "auto" if request.allow_tools else "none"}
@@ -255,15 +264,16 @@ def _parameters(request: ModelRequest) -> dict[str, Any]:
 async def _unless_stalled(chunks: AsyncIterator[bytes], deadline: float) -> AsyncIterator[bytes]:
     """Pass chunks on. Raises TimeoutError at the deadline, or when the server falls silent after its first."""
     iterator = aiter(chunks)
-    limit = deadline
-    while True:
-        async with asyncio.timeout_at(limit):
-            try:
-                chunk = await anext(iterator)
-            except StopAsyncIteration:
+    patience = Patience(deadline, stall=settings.LLM_STALL_TIMEOUT)
+    try:
+        while True:
+            with patience:
+                chunk = await anext(iterator, None)
+            if chunk is None:
                 return
-        yield chunk
-        limit = min(deadline, _now() + settings.LLM_STALL_TIMEOUT)
+            yield chunk
+    finally:
+        patience.close()
 
 
 @contextmanager

@@ -93,7 +93,7 @@ def _with_line_feeds(text: bytes) -> bytes:
 
 def _data_of(event: bytes) -> bytes:
     """An event's data; nothing for comments and for the `[DONE]` that some servers end with."""
-    data = b"\n".join(line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:"))
+    data = b"\n".join([line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")])
     return b"" if data == b"[DONE]" else data
 
 

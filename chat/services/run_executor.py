@@ -14,8 +14,8 @@ from django.utils.translation import override
 from chat.events import RunCancelled, RunCompleted, RunFailed, RunStarted, Usage
 from chat.models import Run
 from chat.run_log import RunLog, UnknownRunError, current_run_log, follow
+from chat.run_queries import LEASE
 from chat.services import run_store
-from chat.services.conversations import LEASE
 from chat.services.mirror import mirror
 from chat.services.model_io import ModelError
 from chat.services.openai_service import OpenAIService
@@ -199,7 +199,7 @@ class RunExecutor:
         stored = await self._store(turn.claimed.run_id, ending)
         if stored is not None and stored.status != status:
             status, error = stored.status, errors.RUN_INTERRUPTED
-        message = str(stored.message.id) if stored and stored.message else None
+        message = str(stored.message_id) if stored and stored.message_id else None
         told = {"message_id": message, "text": turn.text, "flags": turn.flags}
         if status == Run.Status.COMPLETED and message:
             usage = Usage(turn.input_tokens, turn.output_tokens)

@@ -1,17 +1,20 @@
 """A run's life in the database: claimed, kept alive by its lease, closed exactly once."""
 
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
 
-from chat import intents, selectors
+from chat import intents, run_queries
 from chat.context import history_items, instructions_for
-from chat.models import Assistant, Message, Run, Thread, ToolCall
+from chat.models import Assistant, Run, Thread
+from chat.run_queries import LEASE, OpenRun, PastCall
 from chat.safety.red_flags import emergency_answer
-from chat.services.conversations import LEASE, add_answer, interrupt_lapsed_runs, keep_session, session_lock
+from chat.services import session_locks
+from chat.services.conversations import open_runs
 from chat.services.model_io import InputItem
 from healthmate.common import clock
 from healthmate.common.errors import ErrorCode
@@ -51,7 +54,7 @@ class StoredEnding:
     """What stands in the database once a run is over."""
 
     status: Run.Status
-    message: Message | None
+    message_id: UUID | None
 
 
 class ThreadBusyError(Exception):
@@ -62,42 +65,52 @@ class ThreadBusyError(Exception):
         self.run_id = run_id
 
 
-@transaction.atomic
 def claim_next_run(*, thread_id: UUID, among: Collection[UUID]) -> ClaimedRun | None:
     """Take the thread's oldest waiting run `among` the caller's own; None when none of them waits any more.
 
     Raises ThreadBusyError while a run of another process is in progress or before it.
     """
-    thread = Thread.objects.select_related("contact").select_for_update(of=("self",)).get(id=thread_id)
-    runs = Run.objects.filter(thread=thread)
-    interrupt_lapsed_runs(runs)
-    if busy := runs.filter(status=Run.Status.IN_PROGRESS).first():
-        raise ThreadBusyError(busy.id)
-    waiting = runs.filter(status=Run.Status.QUEUED).order_by("message__number", "created_at")
-    run = waiting.filter(id__in=among).select_related("message").first()
+    # Outside the transaction, which a lock table out of reach must not spoil.
+    key = (run_queries.address_of(thread_id) or "system").removeprefix("chat_")
+    lock = session_locks.read(key)
+    claimed = _claim(thread_id, among, lock.active_agent if lock else None)
+    if claimed is not None:
+        slug = claimed.assistant.slug if claimed.assistant else lock.active_agent if lock else intents.GENERAL
+        session_locks.keep(key, slug, lock)
+    return claimed
+
+
+@transaction.atomic
+def _claim(thread_id: UUID, among: Collection[UUID], active_agent: str | None) -> ClaimedRun | None:
+    thread = run_queries.lock_thread(None, thread_id)
+    if thread is None:  # deleted meanwhile
+        return None
+    run = _next(thread_id, among)
     if run is None:
         return None
-    oldest = waiting.exclude(id__in=among).filter(message__number__lt=run.message.number).first()
-    if oldest is not None:
-        raise ThreadBusyError(oldest.id)
-    emergency = emergency_answer(run.message.text, thread.language)
-    assistant = _pick_assistant(thread, run.message.text, emergency=bool(emergency))
-    run.assistant, run.status, run.started_at = assistant, Run.Status.IN_PROGRESS, clock.now()
-    run.lease_until = clock.now() + LEASE
-    run.save(update_fields=["assistant", "status", "started_at", "lease_until"])
-    if assistant and thread.assistant_id != assistant.id:
-        thread.assistant = assistant
-        thread.save(update_fields=["assistant", "updated_at"])
+    emergency = emergency_answer(run.text, thread.language)
+    assistant = None if emergency else _pick_assistant(run.text, active_agent)
+    run_queries.begin_run(run.id, thread_id=thread_id, assistant_id=assistant.id if assistant else None)
     return ClaimedRun(
         run_id=run.id,
-        thread_id=thread.id,
+        thread_id=thread_id,
         language=thread.language,
-        question=run.message.text,
+        question=run.text,
         emergency=emergency,
         assistant=assistant,
         instructions=instructions_for(assistant, thread) if assistant else "",
-        items=_history(thread, run.message.turn) if assistant else [],
+        items=_history(thread_id, run.turn) if assistant else [],
     )
+
+
+def _next(thread_id: UUID, among: Collection[UUID]) -> OpenRun | None:
+    """The first of the caller's waiting runs, if it is its turn. Raises ThreadBusyError."""
+    runs = open_runs(thread_id)
+    mine = next((run for run in runs if run.id in among), None)
+    busy = next((run for run in runs if run.status == Run.Status.IN_PROGRESS), runs[0] if mine else None)
+    if busy and busy is not mine:
+        raise ThreadBusyError(busy.id)
+    return mine
 
 
 @transaction.atomic
@@ -106,22 +119,25 @@ def close_run(*, run_id: UUID, ending: RunEnding) -> StoredEnding:
 
     A run that somebody else closed meanwhile, its lease having lapsed, stays as it is.
     """
-    thread_id = Run.objects.values_list("thread_id", flat=True).get(id=run_id)
-    Thread.objects.select_for_update().get(id=thread_id)  # first, as everywhere: two orders would deadlock
-    run = Run.objects.select_for_update(of=("self",)).select_related("message").get(id=run_id)
-    if run.is_over:
-        return StoredEnding(status=Run.Status(run.status), message=run.answers.last())
-    run.status = ending.status
-    run.error_code = ending.error.code if ending.error else ""
-    run.model = ending.model[:100]
-    run.input_tokens, run.output_tokens = min(ending.input_tokens, MAX_TOKENS), min(ending.output_tokens, MAX_TOKENS)
-    run.finished_at = clock.now()
-    run.save(update_fields=["status", "error_code", "model", "input_tokens", "output_tokens", "finished_at"])
-    raised = next((flag for flag in Thread.Raised.values if flag in ending.flags), "")
-    if raised:
-        Thread.objects.filter(id=thread_id).update(raised=raised)
-    message = add_answer(thread_id=thread_id, text=ending.text, run=run, flags=ending.flags) if ending.text else None
-    return StoredEnding(status=ending.status, message=message)
+    run_queries.lock_thread_of_run(run_id)
+    message_id = uuid4() if ending.text else None
+    stored = run_queries.end_run(
+        run_id,
+        message_id=message_id,
+        status=ending.status,
+        error_code=ending.error.code if ending.error else "",
+        model=ending.model[:100],
+        input_tokens=min(ending.input_tokens, MAX_TOKENS),
+        output_tokens=min(ending.output_tokens, MAX_TOKENS),
+        raised=next((flag for flag in Thread.Raised.values if flag in ending.flags), ""),
+        body=ending.text,
+        flags=json.dumps(list(ending.flags)),
+    )
+    if stored:
+        return StoredEnding(status=ending.status, message_id=message_id)
+    run = Run.objects.get(id=run_id)
+    answer = run.answers.last()
+    return StoredEnding(status=Run.Status(run.status), message_id=answer.id if answer else None)
 
 
 def renew_leases(*, run_ids: Collection[UUID]) -> None:
@@ -131,36 +147,24 @@ def renew_leases(*, run_ids: Collection[UUID]) -> None:
     )
 
 
-def _pick_assistant(thread: Thread, text: str, *, emergency: bool) -> Assistant | None:
+def _pick_assistant(text: str, active_agent: str | None) -> Assistant:
     """The session lock's assistant goes on, unless the message plainly wants another (seed 5).
-
-    None in an emergency, which rules answer; the conversation is kept open all the same.
 
     Raises Assistant.DoesNotExist when staff have left none active.
     """
-    key = thread.contact.phone_number.removeprefix("chat_") if thread.contact else "system"
-    if emergency:
-        keep_session(key, session_lock(key) or intents.GENERAL)
-        return None
-    slug = intents.detect_intent(text) or session_lock(key) or intents.GENERAL
-    assistant = selectors.assistant_for(slug) or selectors.assistant_for(intents.GENERAL)
+    slug = intents.detect_intent(text) or active_agent or intents.GENERAL
+    assistant = run_queries.assistant_for(slug) or run_queries.assistant_for(intents.GENERAL)
     if assistant is None:
         raise Assistant.DoesNotExist("no active assistant serves patients: activate one in the admin")
-    keep_session(key, assistant.slug)
     return assistant
 
 
-def _history(thread: Thread, turn: int) -> list[InputItem]:
-    newest = (
-        thread.messages.filter(turn__lte=turn, superseded=False)
-        .exclude(turn=turn, direction="outgoing")
-        .order_by("-turn", "-number")[: settings.HISTORY_MESSAGES]
-    )
-    messages = list(reversed(newest))
-    calls: dict[int, list[ToolCall]] = {}
-    turns = {message.turn for message in messages}
-    for call in ToolCall.objects.filter(run__thread=thread, run__message__turn__in=turns - {turn}).select_related(
-        "run__message"
-    ):
-        calls.setdefault(call.run.message.turn, []).append(call)
+def _history(thread_id: UUID, turn: int) -> list[InputItem]:
+    messages = run_queries.newest_messages(thread_id, turn=turn, count=settings.HISTORY_MESSAGES)
+    turns = {message.turn for message in messages} - {turn}
+    calls: dict[int, list[PastCall]] = {}
+    if turns:
+        for call in run_queries.calls_since(thread_id, turn=min(turns)):
+            if call.turn in turns:
+                calls.setdefault(call.turn, []).append(call)
     return history_items(messages, calls)

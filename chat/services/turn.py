@@ -34,17 +34,21 @@ class Turn:
     flags: list[str] = field(default_factory=list)
     outcomes: list[ToolOutcome] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.run_id = str(self.claimed.run_id)
+
     async def emit(self, event: type[Any], **fields: Any) -> None:
         """Append the run's next event to its log."""
         self.seq += 1
-        await self.log.append(event(run_id=str(self.claimed.run_id), seq=self.seq, **fields))
+        await self.log.append(event(run_id=self.run_id, seq=self.seq, **fields))
         self.is_over = issubclass(event, TERMINAL)
 
     async def say(self, text: str) -> None:
         """Show a piece of the answer."""
         if text:
             self.text += text
-            await self.emit(TokenDelta, text=text)
+            self.seq += 1  # the narrow path: every token takes it
+            await self.log.append(TokenDelta(run_id=self.run_id, seq=self.seq, text=text))
 
     async def answer(self) -> None:
         """Make the whole answer. Raises ModelError when the model server fails in the middle."""
@@ -78,7 +82,7 @@ class Turn:
             model=assistant.effective_model,
             instructions=self.claimed.instructions,
             input=list(items),
-            tools=[tools[name].as_function() for name in assistant.tools if name in tools],
+            tools=[tools[name].as_function for name in assistant.tools if name in tools],
             max_output_tokens=assistant.effective_max_output_tokens,
             allow_tools=allow_tools,
         )

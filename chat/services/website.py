@@ -8,7 +8,7 @@ from django.db import transaction
 from chat import selectors
 from chat.models import Contact, Message, Run, Thread
 from chat.owners import Owner
-from chat.services import conversations
+from chat.services import session_locks
 from healthmate.common import clock
 
 OPEN = (Run.Status.QUEUED, Run.Status.IN_PROGRESS)
@@ -30,7 +30,7 @@ def open_conversation(*, owner: Owner) -> Thread | None:
         return None
     # The lock is set when the first answer begins.
     begins = newest.runs.filter(status__in=OPEN, lease_until__gte=clock.now())
-    return newest if conversations.session_lock(owner.lock_key) or begins.exists() else None
+    return newest if session_locks.read(owner.lock_key) or begins.exists() else None
 
 
 def history(*, owner: Owner) -> WebsiteHistory:
@@ -50,7 +50,7 @@ def history(*, owner: Owner) -> WebsiteHistory:
 def start_over(*, owner: Owner, language: str) -> None:
     """Close the owner's conversation: whatever it still does, the next message begins another."""
     contact = Contact.objects.select_for_update().filter(phone_number=owner.phone_number).first()
-    conversations.forget_session(owner.lock_key)
+    session_locks.forget(owner.lock_key)
     if contact is None:
         return
     newest = Thread.objects.filter(contact=contact, kind=Thread.Kind.WEBSITE).order_by("-created_at").first()

@@ -1,10 +1,11 @@
 """The one way from the event loop to the ORM: a bounded set of threads, connections returned at once."""
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import ParamSpec, TypeVar
 
-from asgiref.sync import sync_to_async
 from django.db import connections
 
 P = ParamSpec("P")
@@ -27,4 +28,4 @@ async def in_db(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         finally:
             connections.close_all()
 
-    return await sync_to_async(run, thread_sensitive=False, executor=_threads)()
+    return await asyncio.get_running_loop().run_in_executor(_threads, copy_context().run, run)

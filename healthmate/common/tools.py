@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -72,6 +73,7 @@ class Tool(Generic[Args]):
     needs_consent: bool = False
     waits_after: tuple[str, ...] = ()  # not in the same run as these: the person has to speak between
 
+    @cached_property
     def as_function(self) -> dict[str, Any]:
         """The tool as the Responses API wants it declared."""
         return {

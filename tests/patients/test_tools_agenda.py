@@ -241,7 +241,7 @@ def test_without_an_identity_nothing_is_done(make_slot, make_context):
 
 def test_every_tool_is_declared_for_a_model():
     for name in NAMES:
-        function = getattr(tools, name).as_function()
+        function = getattr(tools, name).as_function
         assert function["name"] == name
         assert function["description"]
         for field in function["parameters"]["properties"].values():
