@@ -19,8 +19,8 @@ class ChatConfig(AppConfig):
         from chat.services import openai_service  # noqa: PLC0415 (models are not loaded before)
 
         health.register("model", openai_service.probe, needed=False)
-        cleanup.register("runs of dead processes", tidying.close_lapsed_runs)
-        cleanup.register("idempotency keys", tidying.delete_old_idempotency_keys)
+        cleanup.register("runs of dead processes", tidying.lapsed_runs)
+        cleanup.register("idempotency keys", tidying.idempotency_keys)
         metrics.register_gauge(
             "healthmate_runs_open", "Runs that are not over.", label="status", read=figures.open_runs
         )

@@ -3,9 +3,17 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from healthmate.common import cleanup
+
 
 class PatientsConfig(AppConfig):
     """The clinic's people and records; knows nothing of conversations."""
 
     name = "patients"
     verbose_name = _("Patients")
+
+    def ready(self) -> None:
+        """Register what `cleanup_sessions` deletes here."""
+        from patients import identity  # noqa: PLC0415 (models are not loaded before)
+
+        cleanup.register("identification attempts", identity.forgotten_attempts)

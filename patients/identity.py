@@ -7,8 +7,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.crypto import salted_hmac
 
+from healthmate.common.cleanup import CleanUp
 from healthmate.common.clock import local_today, now
 from healthmate.common.errors import ApiError
 from patients import errors
@@ -139,6 +141,15 @@ def _match(kind: DocumentType, numbers: tuple[str, ...], birth_date: date) -> Pa
 # --- Attempts ---------------------------------------------------------------------------------------
 
 
+# A lock that is over counts no more, nor does a failure from long ago (see _count_failure).
+forgotten_attempts = CleanUp(
+    over=lambda: IdentityAttempt.objects.filter(
+        Q(locked_until__isnull=True) | Q(locked_until__lte=now()), last_at__lt=now() - FORGET_AFTER
+    ),
+    since="last_at",
+)
+
+
 def _subjects(*, thread_id: UUID, actor: str) -> list[str]:
     return [_subject("thread", str(thread_id)), _subject("actor", actor)]
 
@@ -155,10 +166,13 @@ def _subject(kind: str, value: str) -> str:
 def _locked_attempts(subjects: Iterable[str]) -> list[IdentityAttempt]:
     """The rows of these subjects, made if need be, held until the transaction ends (always in one order)."""
     ordered = sorted(subjects)
-    IdentityAttempt.objects.bulk_create(
-        [IdentityAttempt(subject=subject, last_at=now()) for subject in ordered], ignore_conflicts=True
-    )
-    return list(IdentityAttempt.objects.select_for_update().filter(subject__in=ordered).order_by("subject"))
+    while True:
+        IdentityAttempt.objects.bulk_create(
+            [IdentityAttempt(subject=subject, last_at=now()) for subject in ordered], ignore_conflicts=True
+        )
+        attempts = list(IdentityAttempt.objects.select_for_update().filter(subject__in=ordered).order_by("subject"))
+        if len(attempts) == len(ordered):  # else a clean-up came between the two
+            return attempts
 
 
 def _refuse_if_locked(attempts: list[IdentityAttempt]) -> None:

@@ -34,21 +34,12 @@ class ExpiredFilter(admin.SimpleListFilter):
 class ConversationStateAdmin(admin.ModelAdmin[ConversationState]):
     """Which assistant serves which device; staff may end a session, not make one up."""
 
-    list_display = ("device_hash", "active_agent", "locked_at", "session_ttl", "ends")
+    list_display = ("device_hash", "active_agent", "locked_at", "session_ttl", "ends_at")
     list_filter = (ExpiredFilter, "active_agent")
     search_fields = ("=device_hash", "active_agent")
     search_help_text = _("An assistant, or a device's short hash")
-    fields = readonly_fields = ("device_hash", "active_agent", "locked_at", "session_ttl", "ends")
+    fields = readonly_fields = ("device_hash", "active_agent", "locked_at", "session_ttl", "ends_at")
     date_hierarchy = "locked_at"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ConversationState]:
-        """Each session with its end."""
-        return super().get_queryset(request).annotate(ends_at=selectors.ends_at())
-
-    @admin.display(description=_("ends"), ordering="ends_at")
-    def ends(self, state: Any) -> Any:
-        """When its time is over."""
-        return state.ends_at
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Devices make their own sessions."""

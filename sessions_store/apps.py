@@ -16,4 +16,4 @@ class SessionsStoreConfig(AppConfig):
         """Register what `cleanup_sessions` deletes here."""
         from sessions_store import services  # noqa: PLC0415 (models are not loaded before)
 
-        cleanup.register("device sessions", services.cleanup_expired_sessions)
+        cleanup.register("device sessions", services.expired_sessions)

@@ -17,4 +17,5 @@ class AccountsConfig(AppConfig):
         """Register what `cleanup_sessions` deletes here, and how the schema names a bearer."""
         from healthmate.accounts import schema, services  # noqa: F401, PLC0415 (models are not loaded before)
 
-        cleanup.register("expired logins", services.delete_expired_families)
+        cleanup.register("expired logins", services.expired_families)
+        cleanup.register("expired sessions in the admin", services.expired_admin_sessions)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from django.contrib.auth import authenticate
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
@@ -15,6 +16,7 @@ from healthmate.accounts import selectors, tokens
 from healthmate.accounts.models import TokenFamily, User
 from healthmate.accounts.tokens import TokenPair
 from healthmate.common import clock, errors
+from healthmate.common.cleanup import CleanUp
 from healthmate.common.errors import ApiError
 
 logger = logging.getLogger(__name__)
@@ -83,10 +85,9 @@ def revoke_families(*, family_ids: list[UUID]) -> int:
     return live.update(revoked_at=clock.now())
 
 
-def delete_expired_families(*, dry_run: bool = False) -> int:
-    """Delete the logins whose newest refresh token has expired, in one query; how many."""
-    expired = TokenFamily.objects.filter(expires_at__lte=clock.now())
-    return expired.count() if dry_run else expired.delete()[0]
+# Their newest refresh token is good no more.
+expired_families = CleanUp(over=lambda: TokenFamily.objects.filter(expires_at__lte=clock.now()), since="expires_at")
+expired_admin_sessions = CleanUp(over=lambda: Session.objects.filter(expire_date__lte=clock.now()), since="expire_date")
 
 
 def issue_ticket(*, family: TokenFamily) -> Ticket:
