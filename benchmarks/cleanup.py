@@ -84,10 +84,12 @@ def seed(what: str, rows: int, *, over: bool) -> None:
         cursor.execute(SEEDS[what].format(rows=rows, when=when, status=status, user=USER))
 
 
-def measure(rows: int) -> str:
+def measure(rows: int, only: str | None) -> str:
     """Seconds per table, as Markdown."""
     lines = ["| what | rows over | rows left | preview (s) | clean-up (s) |", "|---|---|---|---|---|"]
     for what, one in cleanup.registered().items():
+        if only not in {None, what}:
+            continue
         seed(what, rows, over=True)
         seed(what, rows, over=False)
         with connection.cursor() as cursor:
@@ -108,6 +110,7 @@ def main() -> None:
     """Set up a database, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100_000, help="rows that have had their time, in each table")
+    parser.add_argument("--only", choices=SEEDS)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -115,7 +118,7 @@ def main() -> None:
         os.environ["DJANGO_SETTINGS_MODULE"] = "healthmate.settings"
         django.setup()
         call_command("migrate", verbosity=0)
-        shown = measure(options.rows)
+        shown = measure(options.rows, options.only)
         connection.close()
         release_embedded()
     print(shown)

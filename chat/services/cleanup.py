@@ -7,7 +7,8 @@ from django.db.models.functions import Now
 from chat import selectors
 from chat.models import IdempotencyKey, Run
 from chat.selectors import RunQuerySet
-from healthmate.common import clock, errors
+from chat.services.conversations import interrupt_lapsed_runs
+from healthmate.common import clock
 from healthmate.common.cleanup import CleanUp
 
 KEEP_IDEMPOTENCY_KEYS = timedelta(hours=24)
@@ -18,11 +19,7 @@ def _lapsed_runs() -> RunQuerySet:
     return selectors.lapsed(Run.objects.all()).filter(lease_until__lt=Now())
 
 
-def _interrupt(runs: RunQuerySet) -> int:
-    return runs.update(status=Run.Status.INTERRUPTED, error_code=errors.RUN_INTERRUPTED.code, finished_at=clock.now())
-
-
-lapsed_runs = CleanUp(over=_lapsed_runs, since="lease_until", done="closed as interrupted", act=_interrupt)
+lapsed_runs = CleanUp(over=_lapsed_runs, since="lease_until", done="closed as interrupted", act=interrupt_lapsed_runs)
 idempotency_keys = CleanUp(
     over=lambda: IdempotencyKey.objects.filter(created_at__lt=clock.now() - KEEP_IDEMPOTENCY_KEYS), since="created_at"
 )
