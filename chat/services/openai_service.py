@@ -22,13 +22,13 @@ from chat.context import history_items
 from chat.models import Message
 from chat.services import conversations
 from chat.services.model_io import ModelError, ModelEvent, ModelRequest, ModelTimeoutError, TextDelta
-from chat.services.patience import Patience
 from chat.services.replay import Replay
 from chat.services.response_stream import read_response
 from chat.services.scripted_model import ScriptedTransport
 from healthmate.common.db import in_db
 from healthmate.common.health import Finding
 from healthmate.common.loop import per_loop
+from healthmate.common.patience import Patience
 
 logger = logging.getLogger(__name__)
 
