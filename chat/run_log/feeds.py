@@ -35,8 +35,10 @@ class RunFeed:
         self._listeners.append(wake)
 
     def unlisten(self, wake: Callable[[], None]) -> None:
-        """Call it no more."""
+        """Call it no more. What was encoded for readers of a finished run is let go with the last of them."""
         self._listeners.remove(wake)
+        if self.over and not self._listeners:
+            self._frames.clear()
 
     def add(self, event: AnyRunEvent) -> None:
         """Take the next event and wake whoever waits."""
