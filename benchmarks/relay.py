@@ -2,14 +2,20 @@
 
 Everything runs on this machine, in turns, one worker each, against the paced upstream of `../shared/bench` (which must
 be there). HealthMate runs as `make serve` runs it, with authentication, ownership, throttles, persistence and RunLog.
-The table that is printed, and written with --out, has medians of --repeats turns.
+The table that is printed, and written with --out, has medians of --repeats turns. The exit status is 1 when HealthMate
+lost, doubled or reordered a token, failed a stream, or never had all of them open at once where it should.
 
     .venv/bin/python -m benchmarks.relay --streams 200 --repeats 3 --out relay.md
+    .venv/bin/python -m benchmarks.relay --streams 1000 --crowd --repeats 1 --out crowd.md
+
+--crowd: all streams are open at once for a while, at the pace of a reader: 200 tokens, 150 ms apart, started within
+15 s; FastAPI is left out.
 """
 
 import argparse
 import json
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -20,14 +26,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCH = ROOT.parent / "shared" / "bench"
 BIN = Path(sys.executable).parent
-TOKENS, PACE_MS = 100, 20
-COLUMNS = ("us_per_tok", "ttft_p50", "ttft_p95", "rss_kb_per_conn", "lost", "dup", "ooo", "errors")
+COLUMNS = ("us_per_tok", "ttft_p50", "ttft_p95", "rss_kb_per_conn", "peak_live", "lost", "dup", "ooo", "errors")
+FAULTS = ("lost", "dup", "ooo", "errors")
 SERVER = ["--host", "127.0.0.1", "--loop", "uvloop", "--http", "httptools", "--log-level", "error", "--no-access-log"]
 PREPARE = """
 from django.contrib.auth import get_user_model
@@ -68,19 +75,35 @@ def process(command: list[str], port: int, **options: Any) -> Iterator[int]:
         running.wait(60)
 
 
-def load(url: str, *arguments: str, streams: int) -> dict[str, Any]:
-    """One turn of the load generator; its JSON."""
-    ramp = str(max(1.0, streams / 100))
-    command = [sys.executable, str(BENCH / "load.py"), url, "--json", "-c", str(streams), "-r", "2", "--ramp", ramp]
-    command += ["--tokens", str(TOKENS), "--pace-ms", str(PACE_MS), "--max-seconds", "120", *arguments]
-    return dict(json.loads(subprocess.check_output(command, text=True)))
+@dataclass(frozen=True)
+class Load:
+    """What is asked of each contender: so many streams at a time, twice."""
+
+    streams: int
+    tokens: int = 100
+    pace_ms: int = 20
+    ramp: float = 1.0  # seconds in which they start
+
+    def __str__(self) -> str:
+        return f"{self.streams} streams of {self.tokens} tokens, {self.pace_ms} ms apart, started in {self.ramp:g} s"
+
+    def run(self, url: str, *arguments: str) -> dict[str, Any]:
+        """One turn of the load generator; its JSON."""
+        command = [sys.executable, str(BENCH / "load.py"), url, "--json", "-c", str(self.streams), "-r", "2"]
+        command += ["--ramp", str(self.ramp), "--tokens", str(self.tokens), "--pace-ms", str(self.pace_ms)]
+        return dict(json.loads(subprocess.check_output([*command, "--max-seconds", "300", *arguments], text=True)))
+
+
+def crowd(streams: int) -> Load:
+    """All streams open at once for at least half of the time that one takes."""
+    return Load(streams, tokens=200, pace_ms=150, ramp=15)
 
 
 class Contenders:
     """What is measured; each call is one turn."""
 
-    def __init__(self, upstream: str, folder: Path, streams: int) -> None:
-        self.upstream, self.folder, self.streams = upstream, folder, streams
+    def __init__(self, upstream: str, folder: Path, load: Load) -> None:
+        self.upstream, self.folder, self.load = upstream, folder, load
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("OPENAI", "DJANGO"))},
             "DATA_DIR": str(folder / "data"),
@@ -98,7 +121,7 @@ class Contenders:
         """A database with a user and sessions enough that no stream waits for another."""
         manage = [sys.executable, "manage.py"]
         subprocess.run([*manage, "migrate", "-v", "0"], env=self.environment, cwd=ROOT, check=True)
-        script = PREPARE.replace("COUNT", str(self.streams * 2 + 16))
+        script = PREPARE.replace("COUNT", str(self.load.streams * 2 + 16))
         shell = [*manage, "shell", "-v", "0", "-c", script]
         lines = subprocess.check_output(shell, env=self.environment, cwd=ROOT, text=True).splitlines()
         self.token = next(line.split()[1] for line in lines if line.startswith("TOKEN"))
@@ -109,7 +132,7 @@ class Contenders:
         """A client that reads the upstream itself."""
         body = json.dumps({"model": "bench", "input": [{"role": "user", "content": "hola"}], "stream": True})
         url = f"{self.upstream}/responses"
-        return load(url, "--preset", "openai-responses", "--body", body, streams=self.streams)
+        return self.load.run(url, "--preset", "openai-responses", "--body", body)
 
     def fastapi(self) -> dict[str, Any]:
         """FastAPI and the SDK, as the seeds do it: nothing is checked and nothing is kept."""
@@ -117,17 +140,17 @@ class Contenders:
         command = [str(BIN / "uvicorn"), "benchmarks.fastapi_relay:app", "--port", str(port), *SERVER]
         with process(command, port, cwd=ROOT, env=self.environment) as pid:
             url = f"http://127.0.0.1:{port}/api/chat/realtime/sessions/s-{{n}}/stream"
-            return load(url, "--server-pid", str(pid), streams=self.streams)
+            return self.load.run(url, "--server-pid", str(pid))
 
     def healthmate(self) -> dict[str, Any]:
         """The product."""
         port = free_port()
-        command = [str(BIN / "uvicorn"), "healthmate.asgi:application", "--port", str(port), *SERVER]
-        with process(command, port, cwd=ROOT, env=self.environment) as pid:
+        command = [sys.executable, "manage.py", "serve"]
+        with process(command, port, cwd=ROOT, env=self.environment | {"PORT": str(port)}) as pid:
             url = f"http://127.0.0.1:{port}/api/chat/realtime/sessions/{{v}}/stream"
             sessions = ["--values", str(self.folder / "sessions.txt")]
             header = ["-H", f"Authorization: Bearer {self.token}"]
-            return load(url, *sessions, *header, "--server-pid", str(pid), streams=self.streams)
+            return self.load.run(url, *sessions, *header, "--server-pid", str(pid))
 
 
 def table(results: dict[str, list[dict[str, Any]]]) -> str:
@@ -143,30 +166,47 @@ def table(results: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
+def faults(load: Load, turns: list[dict[str, Any]], *, at_once: bool) -> list[str]:
+    """What went wrong in any turn."""
+    found = [f"{name}: {turn[name]}" for turn in turns for name in FAULTS if turn[name]]
+    live = min(turn["peak_live"] for turn in turns)
+    return [*found, f"at most {live} streams were open at once"] if at_once and live < load.streams else found
+
+
 def main() -> None:
     """Run the contenders in turns and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--crowd", action="store_true")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     if not BENCH.exists():
         raise SystemExit(f"the load generator is not at {BENCH}")
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # of the load generator and the upstream
+    load = crowd(options.streams) if options.crowd else Load(options.streams, ramp=max(1.0, options.streams / 100))
     port = free_port()
     upstream = [sys.executable, str(BENCH / "upstream.py"), "--port", str(port)]
-    upstream += ["--tokens", str(TOKENS), "--delay-ms", str(PACE_MS)]
-    results: dict[str, list[dict[str, Any]]] = {"direct": [], "FastAPI + SDK": [], "HealthMate": []}
+    upstream += ["--tokens", str(load.tokens), "--delay-ms", str(load.pace_ms)]
+    results: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory() as folder, process(upstream, port):
-        contenders = Contenders(f"http://127.0.0.1:{port}/v1", Path(folder), options.streams)
-        contenders.prepare()
+        all_of_them = Contenders(f"http://127.0.0.1:{port}/v1", Path(folder), load)
+        contenders = {"direct": all_of_them.direct, "FastAPI + SDK": all_of_them.fastapi}
+        if options.crowd:
+            del contenders["FastAPI + SDK"]
+        contenders["HealthMate"] = all_of_them.healthmate
+        all_of_them.prepare()
         for turn in range(options.repeats):
-            for name, run in zip(results, (contenders.direct, contenders.fastapi, contenders.healthmate), strict=True):
-                results[name].append(run())
+            for name, run in contenders.items():
+                results.setdefault(name, []).append(run())
                 print(f"{name}, turn {turn + 1}: {results[name][-1]}", file=sys.stderr)
     shown = table(results)
     print(shown)
     if options.out:
-        options.out.write_text(f"{options.streams} streams of {TOKENS} tokens, {PACE_MS} ms apart\n\n{shown}\n")
+        options.out.write_text(f"{load}\n\n{shown}\n")
+    if found := faults(load, results["HealthMate"], at_once=options.crowd):
+        raise SystemExit("\n".join(found))
 
 
 if __name__ == "__main__":
