@@ -19,6 +19,7 @@ from django.http import StreamingHttpResponse
 
 from chat.events import AnyRunEvent, RunCancelled, RunCompleted, RunFailed, RunStarted, TokenDelta
 from chat.run_log import Encode, RunFeed
+from healthmate.common.patience import Patience
 
 logger = logging.getLogger(__name__)
 
@@ -125,17 +126,19 @@ class EventStream:
         client = Client()
         listener = asyncio.get_running_loop().create_task(_until_disconnected(receive))
         listener.add_done_callback(client.leave)
+        patience = Patience(stall=settings.STREAM_STALL_TIMEOUT)
         try:
-            async with asyncio.timeout(None) as limit, aclosing(self.chunks(client)) as chunks:
+            async with aclosing(self.chunks(client)) as chunks:
                 async for chunk in chunks:
-                    limit.reschedule(asyncio.get_running_loop().time() + settings.STREAM_STALL_TIMEOUT)
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                    limit.reschedule(None)
+                    with patience:
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 if not client.left:
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
             logger.info("a stream was cut off: its client took nothing for %g s", settings.STREAM_STALL_TIMEOUT)
         finally:
+            patience.close()
+            client.close()
             listener.cancel()
 
     async def chunks(self, client: "Client") -> AsyncGenerator[bytes]:

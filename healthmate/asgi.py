@@ -33,15 +33,21 @@ def checked_application() -> ASGIHandler:
 
 
 class Application:
-    """Streams are served here, without a handler of Django's for each; everything else is Django's."""
+    """Streams and WebSockets are served here, without a handler of Django's for each; everything else is Django's."""
 
     def __init__(self, django: ASGIHandler) -> None:
+        from realtime.routing import application as sockets  # noqa: PLC0415 (apps are not loaded before)
+
         self._django = django
+        self._sockets = sockets
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """The ASGI entry."""
         if scope["type"] == "lifespan":
             await _live(receive, send)
+            return
+        if scope["type"] == "websocket":
+            await self._sockets(scope, receive, send)
             return
         if scope["type"] == "http" and scope["method"] in {"GET", "POST"}:
             view, kwargs = _stream_view(scope["path"])
@@ -53,11 +59,14 @@ class Application:
 
 async def _live(receive: Any, send: Any) -> None:
     """Start, and at the end let runs finish, close what is open and give the embedded database back."""
+    from chat.services.start import warm_up  # noqa: PLC0415 (apps are not loaded before)
+
     end = _End()
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
             end.begin_at_signals()
+            await warm_up()
             await send({"type": "lifespan.startup.complete"})
         else:
             await end.begin()

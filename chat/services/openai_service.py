@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
@@ -12,9 +13,11 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import httpx2
+import msgspec
 import openai
 from django.conf import settings
-from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
+from openai import AsyncAPIResponse, AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
+from openai.types.responses import Response
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 
@@ -32,11 +35,21 @@ from healthmate.common.patience import Patience
 
 logger = logging.getLogger(__name__)
 
+_encode = msgspec.json.Encoder().encode
+
 MAX_ATTEMPTS = 3
 FIRST_BACKOFF = 0.5  # seconds; doubles with every attempt
 CONNECT_TIMEOUT = 5.0
 RETRYABLE_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
-UNCOMPRESSED = {"Accept-Encoding": "identity"}
+# What `responses.with_streaming_response.create` sends. It copies every tool's schema through the SDK's parameter types
+# first, at each request, which costs more than relaying fifty tokens.
+STREAMED = {
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+    "X-Stainless-Raw-Response": "stream",
+}
+FEW_STREAMS, MANY_STREAMS = 10, 100
+READ_SECONDS = 0.04  # between two reads of each of many streams: nobody reads faster, and each read has its price
 BREAKER_FAILURES = 3
 BREAKER_SECONDS = 15.0
 
@@ -232,11 +245,13 @@ async def _attempt(provider: Provider, request: ModelRequest, deadline: float) -
     with _translated():
         async with AsyncExitStack() as stack:
             async with asyncio.timeout_at(deadline):
-                response = await stack.enter_async_context(
-                    provider.client.responses.with_streaming_response.create(
-                        stream=True, extra_body=_parameters(request), extra_headers=UNCOMPRESSED
-                    )
+                response = await provider.client.post(
+                    "/responses",
+                    cast_to=AsyncAPIResponse[Response],
+                    content=_encode(_parameters(request)),
+                    options={"headers": STREAMED, "timeout": httpx2.Timeout(None, connect=CONNECT_TIMEOUT)},
                 )
+            stack.push_async_callback(response.close)
             chunks = _unless_stalled(_bytes_of(response.http_response), deadline)
             async for event in await stack.enter_async_context(aclosing(read_response(chunks))):
                 yield event
@@ -248,13 +263,13 @@ def _bytes_of(response: httpx2.Response) -> AsyncIterator[bytes]:
 
 
 def _parameters(request: ModelRequest) -> dict[str, Any]:
-    """The request as it goes on the wire: as parameters the SDK would copy every tool's schema at every request."""
     parameters: dict[str, Any] = {
         "model": request.model,
         "instructions": request.instructions,
         "input": request.input,
         "max_output_tokens": request.max_output_tokens,
         "store": False,
+        "stream": True,
     }
     if request.tools:
         parameters |= {"tools": request.tools, "tool_choice": "auto" if request.allow_tools else "none"}
@@ -262,9 +277,13 @@ def _parameters(request: ModelRequest) -> dict[str, Any]:
 
 
 async def _unless_stalled(chunks: AsyncIterator[bytes], deadline: float) -> AsyncIterator[bytes]:
-    """Pass chunks on. Raises TimeoutError at the deadline, or when the server falls silent after its first."""
-    iterator = aiter(chunks)
-    patience = Patience(deadline, stall=settings.LLM_STALL_TIMEOUT)
+    """Pass chunks on. Raises TimeoutError at the deadline, or when the server falls silent after its first.
+
+    While many streams are read, what follows a chunk within READ_SECONDS is read together with the next.
+    """
+    iterator, reading = aiter(chunks), _reading()
+    patience = Patience(stall=settings.LLM_STALL_TIMEOUT, first=math.inf, deadline=deadline)
+    reading.streams += 1
     try:
         while True:
             with patience:
@@ -272,8 +291,28 @@ async def _unless_stalled(chunks: AsyncIterator[bytes], deadline: float) -> Asyn
             if chunk is None:
                 return
             yield chunk
+            if pause := reading.pause:
+                await asyncio.sleep(pause)
     finally:
+        reading.streams -= 1
         patience.close()
+
+
+@dataclass
+class _Reading:
+    """How many streams this process reads, and how long each pauses between two reads."""
+
+    streams: int = 0
+
+    @property
+    def pause(self) -> float:
+        """Seconds; next to nothing while there are few."""
+        return READ_SECONDS * min(self.streams / MANY_STREAMS, 1.0) if self.streams > FEW_STREAMS else 0.0
+
+
+@per_loop
+def _reading() -> _Reading:
+    return _Reading()
 
 
 @contextmanager
@@ -338,6 +377,11 @@ def _providers() -> dict[tuple[str, str], Provider]:
 @per_loop
 def _scripted_provider() -> Provider:
     return _provider("http://scripted.invalid/v1", "none", DefaultAsyncHttpxClient(transport=ScriptedTransport()))
+
+
+def warm_up() -> None:
+    """Have the client at hand, which takes a while to make."""
+    _ = _configured_provider() or _scripted_provider()
 
 
 async def close_clients() -> None:
