@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from healthmate.common import cleanup, health, metrics
+from healthmate.common import cleanup, embedding, health, metrics
 
 
 class ChatConfig(AppConfig):
@@ -13,11 +13,13 @@ class ChatConfig(AppConfig):
     verbose_name = _("Conversations")
 
     def ready(self) -> None:
-        """Register what `/health` and `/metrics` ask and what `cleanup_sessions` cleans here."""
+        """Register what `/health` and `/metrics` ask, what `cleanup_sessions` cleans here, and who embeds texts."""
         from chat import figures  # noqa: PLC0415 (models are not loaded before)
         from chat.services import cleanup as tidying  # noqa: PLC0415 (models are not loaded before)
         from chat.services import openai_service  # noqa: PLC0415 (models are not loaded before)
+        from chat.services.embedding import ModelServerEmbedder  # noqa: PLC0415 (models are not loaded before)
 
+        embedding.register(ModelServerEmbedder())
         health.register("model", openai_service.probe, needed=False)
         cleanup.register("runs of dead processes", tidying.lapsed_runs)
         cleanup.register("idempotency keys", tidying.idempotency_keys)

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import DataError, IntegrityError, models, transaction
 
+from patients.chunking.writing import rewrite_chunks, write_chunks
 from patients.fhir.files import Entry, dumps
 from patients.importing.summary import ImportSummary
 from patients.models import ClinicalRecord, Patient, Practitioner, SharedResource, SupersededVersion
@@ -37,11 +38,17 @@ class Older:
 
 @dataclass
 class Writer:
-    """Writes rows and counts what became of them; one per run."""
+    """Writes rows and counts what became of them; one per run.
+
+    The pieces that are searched change in the transaction of their record. A piece whose record gives as its reason
+    another that is not stored yet is written again at the end of the run.
+    """
 
     summary: ImportSummary
     refuse: Callable[[Entry, str], None]
     older: dict[tuple[type[models.Model], int], Older] = field(default_factory=dict)
+    written: dict[int, ClinicalRecord] = field(default_factory=dict)
+    incomplete: set[int] = field(default_factory=set)
 
     def write(self, rows: Iterable[Row]) -> None:
         """Store rows of one model; a key that comes twice is stored twice in order, so the last one stands."""
@@ -56,6 +63,7 @@ class Writer:
                     wave[row.key] = row
             self._write_distinct(list(wave.values()))
             waiting = later
+        self._write_chunks()
 
     def _write_distinct(self, rows: list[Row]) -> None:
         model = rows[0].model
@@ -95,16 +103,22 @@ class Writer:
                 if self._update(pk, older.content_hash, older.row) and older.row.counted:
                     self.summary.recount(older.row.entry.type, was="unchanged", outcome="updated")
         self.older.clear()
+        self._write_chunks()
+        rewrite_chunks(self.incomplete)
+        self.incomplete.clear()
+
+    def _write_chunks(self) -> None:
+        self.incomplete |= write_chunks(list(self.written.values())).incomplete
+        self.written.clear()
 
     def _create(self, rows: list[Row]) -> None:
         """Insert rows; where the database refuses, halve until the ones it means are alone."""
         if not rows:
             return
+        created = [row.model(**row.columns, **NEW.get(row.model, {})) for row in rows]
         try:
             with transaction.atomic():
-                rows[0].model._default_manager.bulk_create(
-                    (row.model(**row.columns, **NEW.get(row.model, {})) for row in rows), batch_size=BATCH
-                )
+                rows[0].model._default_manager.bulk_create(created, batch_size=BATCH)
         except (DataError, IntegrityError, ValueError) as error:
             if len(rows) == 1:
                 self.refuse(rows[0].entry, refused_by_database(error))
@@ -113,6 +127,7 @@ class Writer:
             self._create(rows[:middle])
             self._create(rows[middle:])
             return
+        self.written |= {row.pk: row for row in created if isinstance(row, ClinicalRecord)}
         for row in rows:
             self._count(row, "created")
 
@@ -127,6 +142,8 @@ class Writer:
             self.refuse(row.entry, refused_by_database(error))
             return False
         self.older.pop((row.model, pk), None)
+        if isinstance(changed, ClinicalRecord):
+            self.written[pk] = changed
         return True
 
     def _count(self, row: Row, outcome: Any) -> None:

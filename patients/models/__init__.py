@@ -1,5 +1,6 @@
 """The clinic's data, named after FHIR."""
 
+from patients.models.chunks import RecordChunk
 from patients.models.identity import Consent, DocumentType, IdentityAttempt, Patient, PatientIdentifier
 from patients.models.records import (
     AccessEvent,
@@ -23,6 +24,7 @@ __all__ = [
     "PatientReference",
     "Practitioner",
     "QuarantinedResource",
+    "RecordChunk",
     "SharedResource",
     "Slot",
     "SupersededVersion",

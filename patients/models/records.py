@@ -33,6 +33,8 @@ class ClinicalRecord(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=("patient", "resource_type", "resource_id"), name="unique_clinical_record"),
+            # What a foreign key points to that may hold no record of another patient.
+            models.UniqueConstraint(fields=("id", "patient"), name="unique_record_of_patient"),
         )
         indexes = (models.Index(fields=("patient", "resource_type", "-recorded_at"), name="record_patient_type_date"),)
         verbose_name = _("clinical record")

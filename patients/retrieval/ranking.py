@@ -1,0 +1,164 @@
+"""Which candidates answer a question, and in which order."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from patients.fhir.prose import encounter_class
+from patients.retrieval.candidates import Candidate
+from patients.retrieval.lexicon import Phrase, lexicon
+from patients.retrieval.question import Question
+from patients.retrieval.status import is_current
+from patients.roots import roots_of
+
+# Reciprocal rank fusion: what a list adds is 1 / (FUSION + rank); a small number lets the first ranks count.
+FUSION = 10.0
+VECTORS = 0.5  # the weight of the vectors' list beside that of the words
+WORDS_ALONE = 0.1  # the same, for vectors that say no more than the words do
+
+LEAST_COVERED = 0.5  # of the weight of a question's topics a record has to cover more than this
+CLOSE = 0.75  # of the best match: as good, when the newest or the oldest is asked for
+BODY = 0.45  # a topic in the text only, beside one in the name
+PLAIN_NAME = 0.6  # a name that holds much beside the topic; the rest is for how little else it holds
+
+UNLIKELY_TYPE = 0.6
+NOT_CURRENT = 0.9
+LESS_DIRECT = {  # says what is planned, was said or is somebody else's, when nobody asked for that
+    "DocumentReference": 0.6,
+    "Composition": 0.6,
+    "FamilyMemberHistory": 0.6,
+    "Goal": 0.7,
+    "CarePlan": 0.8,
+    "DiagnosticReport": 0.9,
+    "Encounter": 0.8,
+}
+STATUS_TELLS = {"Condition", "AllergyIntolerance", "CarePlan", "Goal", "MedicationRequest", "MedicationStatement"}
+LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranked:
+    """A candidate with its score, from 0 to 1, and how well its words fit."""
+
+    candidate: Candidate
+    score: float
+    fit: float
+
+
+def rank(candidates: Iterable[Candidate], question: Question, *, semantic: bool) -> list[Ranked]:
+    """The candidates that answer, one per record, best first; none when the record holds nothing on the question."""
+    fitting = [(fit, item) for item in candidates if (fit := _fit(item, question)) > 0 and _asked_for(item, question)]
+    best_pieces: dict[int, tuple[float, Candidate]] = {}
+    for fit, item in fitting:
+        held = best_pieces.get(item.record_id)
+        if held is None or (fit, -item.number) > (held[0], -held[1].number):
+            best_pieces[item.record_id] = (fit, item)
+    scored = _fused(list(best_pieces.values()), question, semantic=semantic)
+    if not scored:
+        return []
+    if question.latest or question.first:
+        return _by_date(scored, question)
+    return sorted(scored, key=lambda item: (-round(item.score, 3), -_instant(item.candidate).timestamp()))
+
+
+def _fit(item: Candidate, question: Question) -> float:
+    """How well the words fit, from 0 (not at all) to 1: the topics covered, and how much else the name holds."""
+    if not question.topics:
+        return 1.0
+    total = sum(topic.weight for topic in question.topics)
+    covered = [topic for topic, spoken_of in zip(question.topics, item.topics, strict=True) if spoken_of]
+    share = sum(topic.weight for topic in covered) / total
+    if share <= LEAST_COVERED:
+        return 0.0
+    named = max((_named(roots_of(name), [topic.phrases for topic in covered]) for name in _names(item)), default=0.0)
+    return share * (BODY if named == 0 else PLAIN_NAME + (1 - PLAIN_NAME) * named)
+
+
+def _names(item: Candidate) -> list[str]:
+    """What the record is called: its name, what kind of encounter it was, the parts of an observation."""
+    names = [item.display]
+    if item.resource_type == "Encounter":
+        names += encounter_class(item.category).split(", ")
+    if item.resource_type in {"Observation", "ImagingStudy"}:
+        names += [part.partition(":")[0] for part in item.value.split("; ") if ":" in part]
+    return names
+
+
+def _named(name: Sequence[str], topics: Sequence[Sequence[Phrase]]) -> float:
+    """The share of a name's own words that the topics' phrases make up; 0 when it has none of them."""
+    filler = lexicon().filler
+    spoken: set[int] = set()
+    for phrases in topics:
+        spoken |= max((_places(phrase, name) for phrase in phrases), key=len, default=set())
+    if not spoken:
+        return 0.0
+    own = {place for place, root in enumerate(name) if root not in filler and not root.isdecimal()} | spoken
+    return len(spoken) / len(own)
+
+
+def _places(phrase: Phrase, name: Sequence[str]) -> set[int]:
+    """Where a phrase stands in a name, in either order."""
+    length = len(phrase)
+    wanted = sorted(phrase)
+    found: set[int] = set()
+    for start in range(len(name) - length + 1):
+        if sorted(name[start : start + length]) == wanted:
+            found.update(range(start, start + length))
+    return found
+
+
+def _asked_for(item: Candidate, question: Question) -> bool:
+    """Whether it holds now, or no longer, when the question asks for that."""
+    if item.resource_type not in STATUS_TELLS:
+        return True
+    if question.current:
+        return is_current(item.status, item.ended_at) and not (item.negated and item.resource_type == "Condition")
+    return not (question.past and is_current(item.status, item.ended_at))
+
+
+def _fused(items: list[tuple[float, Candidate]], question: Question, *, semantic: bool) -> list[Ranked]:
+    """Reciprocal rank fusion of words and vectors, then what makes a record the likelier answer."""
+    by_words = _ranks([round(fit, 2) for fit, _ in items])
+    by_vector = _ranks([round(item.similarity or 0.0, 2) for _, item in items])
+    weight = VECTORS if semantic else WORDS_ALONE
+    top = (1 + weight) / (FUSION + 1)
+    ranked = []
+    for (fit, item), word_rank, vector_rank in zip(items, by_words, by_vector, strict=True):
+        fused = 1 / (FUSION + word_rank)
+        if item.similarity is not None:
+            fused += weight / (FUSION + vector_rank)
+        ranked.append(Ranked(candidate=item, fit=fit, score=fused / top * _likelihood(item, question)))
+    return ranked
+
+
+def _ranks(values: Sequence[float]) -> list[int]:
+    """1 for the highest; equal values share a rank, and the next one follows it."""
+    places = {value: place for place, value in enumerate(sorted(set(values), reverse=True), 1)}
+    return [places[value] for value in values]
+
+
+def _likelihood(item: Candidate, question: Question) -> float:
+    likely = 1.0
+    if question.preferred:
+        likely *= 1.0 if item.resource_type in question.preferred else UNLIKELY_TYPE
+    if item.resource_type not in question.preferred:
+        likely *= LESS_DIRECT.get(item.resource_type, 1.0)
+    if item.resource_type in STATUS_TELLS and not question.past and not is_current(item.status, item.ended_at):
+        likely *= NOT_CURRENT
+    return likely
+
+
+def _by_date(scored: list[Ranked], question: Question) -> list[Ranked]:
+    """Those that fit about as well as the best by their date, the others after them."""
+    best = max(item.score for item in scored)
+    sign = 1 if question.first else -1
+    key: Callable[[Ranked], tuple[bool, float, float]] = lambda item: (  # noqa: E731
+        item.score < CLOSE * best,
+        0.0 if item.score >= CLOSE * best else -round(item.score, 3),
+        sign * _instant(item.candidate).timestamp(),
+    )
+    return sorted(scored, key=key)
+
+
+def _instant(item: Candidate) -> datetime:
+    return item.recorded_at or LONG_AGO
