@@ -138,7 +138,7 @@ class IdentityAttempt(models.Model):
     subject = models.CharField(max_length=80, primary_key=True)
     failures = models.PositiveSmallIntegerField(default=0)
     locked_until = models.DateTimeField(null=True, blank=True)
-    last_at = models.DateTimeField(auto_now=True)
+    last_at = models.DateTimeField(auto_now=True, db_index=True)
 
     class Meta:
         verbose_name = _("identification attempts")
