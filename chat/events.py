@@ -1,7 +1,5 @@
 """What a run emits: one typed union, numbered, independent of any transport (design, section 2)."""
 
-from typing import Any
-
 import msgspec
 
 
@@ -51,12 +49,58 @@ class ToolFinished(RunEvent, frozen=True, kw_only=True, tag="tool.finished"):
     code: str | None = None
 
 
+class AnswerStarted(RunEvent, frozen=True, kw_only=True, tag="answer.started"):
+    """The first piece of an answer about a record comes next; `at` is ISO 8601 UTC."""
+
+    at: str
+
+
+class AnswerEnded(RunEvent, frozen=True, kw_only=True, tag="answer.ended"):
+    """There are no more pieces; `at` is ISO 8601 UTC."""
+
+    at: str
+
+
+class PatientInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose record was asked about."""
+
+    patient_id: int
+    full_name: str
+    document_type: str
+    document_number: str
+
+
+class Citation(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that an answer cites; `marker` is as it stands in the text, `date` ISO 8601 where it is known."""
+
+    marker: str
+    record_id: int
+    resource_type: str
+    date: str | None
+    text: str
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer about a record rests on; `confidence` is the share of its sentences that cite a record.
+
+    `patient` is missing when the run ended before it was known who is meant.
+    """
+
+    at: str
+    patient: PatientInfo | None = None
+    model: str = ""
+    confidence: float = 0.0
+    citations: list[Citation] = []
+    records_analyzed: int = 0
+    chunks_used: int = 0
+
+
 class RunCompleted(RunEvent, frozen=True, kw_only=True, tag="run.completed"):
     """The answer is whole and stored; `text` is all deltas joined."""
 
     message_id: str
     text: str
-    citations: list[dict[str, Any]] = []
+    evidence: Evidence | None = None
     usage: Usage = Usage()
     flags: list[str] = []
 
@@ -77,8 +121,11 @@ class RunCancelled(RunEvent, frozen=True, kw_only=True, tag="run.cancelled"):
 
     message_id: str | None = None
     text: str = ""
+    evidence: Evidence | None = None
     flags: list[str] = []
 
 
 TerminalEvent = RunCompleted | RunFailed | RunCancelled
-AnyRunEvent = RunStarted | StatusChanged | TokenDelta | ToolCalled | ToolFinished | TerminalEvent
+AnyRunEvent = (
+    RunStarted | StatusChanged | AnswerStarted | TokenDelta | AnswerEnded | ToolCalled | ToolFinished | TerminalEvent
+)

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.utils.module_loading import import_string
 
-from healthmate.common.throttles import parse_rate
+from healthmate.common.throttles import parse_count, parse_rate
 from healthmate.common.tools import Tool
 
 MAX_VECTOR_DIMENSIONS = 16_000  # pgvector's limit for a stored vector
@@ -94,6 +94,10 @@ def rates(**kwargs: Any) -> list[CheckMessage]:
             parse_rate(getattr(settings, name))
         except ValueError as error:
             found.append(Error(f"{name}: {error}.", hint=f"For example {name}=30/min.", id="healthmate.E004"))
+    try:
+        parse_count(settings.RATE_SOCKETS)
+    except ValueError as error:
+        found.append(Error(f"RATE_SOCKETS: {error}.", hint="For example RATE_SOCKETS=20.", id="healthmate.E004"))
     return found
 
 

@@ -93,6 +93,7 @@ INSTALLED_APPS = [
     "patients",
     "sessions_store",
     "chat",
+    "realtime",
 ]
 
 MIDDLEWARE = [
@@ -257,6 +258,7 @@ CHAT_TOOLS = env.list(
 RATE_MESSAGES = env.str("RATE_MESSAGES", default="30/min")
 RATE_ADDRESS = env.str("RATE_ADDRESS", default="300/min")
 RATE_LOGIN = env.str("RATE_LOGIN", default="10/min")
+RATE_SOCKETS = env.str("RATE_SOCKETS", default="20")
 IDENTITY_MAX_ATTEMPTS = env.int("IDENTITY_MAX_ATTEMPTS", default=5)
 IDENTITY_LOCK_MINUTES = env.int("IDENTITY_LOCK_MINUTES", default=15)
 PROXIES_IN_FRONT = env.int("PROXIES_IN_FRONT", default=0)

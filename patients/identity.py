@@ -31,7 +31,7 @@ def identify(*, document_type: str, document_number: str, birth_date: date, thre
     committed: the attempt counts only then.
     """
     kind = _document_type(document_type)
-    numbers = _spellings(document_number, kind)
+    numbers = spellings(document_number, kind)
     with transaction.atomic():
         attempts = _locked_attempts([*_subjects(thread_id=thread_id, actor=actor), _document_subject(kind, numbers)])
         _refuse_if_locked(attempts)
@@ -65,7 +65,7 @@ def register(
     identify, by thread, device and document, whatever comes of it, and the limits hold (IDENTITY_LOCKED).
     """
     kind = _document_type(document_type)
-    numbers = _spellings(document_number, kind)
+    numbers = spellings(document_number, kind)
     if kind.issuer_scoped or not numbers[-1]:
         raise ApiError(errors.UNKNOWN_DOCUMENT_TYPE, details={"document_types": registration_types()})
     if not local_today() - OLDEST_AGE < birth_date <= local_today():
@@ -118,7 +118,7 @@ def _document_type(code: str) -> DocumentType:
     return kind
 
 
-def _spellings(number: str, kind: DocumentType) -> tuple[str, ...]:
+def spellings(number: str, kind: DocumentType) -> tuple[str, ...]:
     """The normal forms that a number may have been stored in: as given, and without its type in front."""
     normal = normalize_number(number)
     bare = normal.removeprefix(normalize_number(kind.code))

@@ -12,11 +12,13 @@ from healthmate.common.dates import AFTERNOON, EVENING, MORNING, Hours, hours_in
 from healthmate.common.errors import ApiError
 from healthmate.common.text import fold
 from patients import errors
-from patients.models import Appointment, DocumentType, Patient, Practitioner, Slot
+from patients.identity import spellings
+from patients.models import Appointment, ClinicalRecord, DocumentType, Patient, PatientIdentifier, Practitioner, Slot
 from patients.scheduling import is_live
 from patients.specialties import matching_specialties
 
 RECENT = timedelta(days=180)
+MAX_TYPE = 2**15  # document types are small integers
 PARTS = {MORNING: (0, 12), AFTERNOON: (12, 18), EVENING: (18, 24)}  # local hours, the last one excluded
 NEARLY = 60  # minutes: who asks for an hour takes one close to it
 TITLES = frozenset(["dr", "dra", "doctor", "doctora", "lic", "prof", "el", "la", "con", "the", "with"])
@@ -50,6 +52,49 @@ class SlotSearch:
     def part(self) -> str | None:
         """The part of the day that is asked for."""
         return self.part_of_day or (part_of_day_of(self.when) if self.when else None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownPatient:
+    """A patient with the document that found them; `birth_date` as far as it is known."""
+
+    patient_id: int
+    full_name: str
+    document_type: str
+    document_number: str
+    birth_date: str
+    gender: str
+
+
+def patient_by_document(*, document_type_id: int, document_number: str) -> KnownPatient | None:
+    """The one patient with that document; None for an unknown type, an unknown number, and one that two patients have.
+
+    For those who may read every record: nothing is proved by knowing a number.
+    """
+    kind = DocumentType.objects.filter(id=document_type_id).first() if 0 < document_type_id < MAX_TYPE else None
+    if kind is None:
+        return None
+    found = list(
+        PatientIdentifier.objects.filter(document_type=kind, normalized__in=spellings(document_number, kind))
+        .select_related("patient")
+        .order_by("patient_id", "id")[:10]
+    )
+    if len({identifier.patient_id for identifier in found}) != 1:
+        return None
+    patient = found[0].patient
+    return KnownPatient(
+        patient_id=patient.pk,
+        full_name=patient.full_name,
+        document_type=kind.code,
+        document_number=found[0].number,
+        birth_date=patient.birth_date.isoformat() if patient.birth_date else patient.birth_date_text,
+        gender=patient.gender,
+    )
+
+
+def count_records(*, patient_id: int) -> int:
+    """How many clinical records the patient has."""
+    return ClinicalRecord.objects.filter(patient_id=patient_id).count()
 
 
 def free_slots(search: SlotSearch, *, limit: int = 8) -> list[Slot]:

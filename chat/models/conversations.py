@@ -51,6 +51,7 @@ class Thread(models.Model):
         THREAD = "thread", _("thread")  # seed 1
         SESSION = "session", _("session")  # seed 4
         WEBSITE = "website", _("website")  # seed 5
+        CLINICAL = "clinical", _("clinical")  # seed 3
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.THREAD)

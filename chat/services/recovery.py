@@ -9,10 +9,21 @@ from uuid import UUID
 from django.db import DatabaseError
 
 from chat import selectors
-from chat.events import RunCancelled, RunCompleted, RunFailed, RunStarted, TokenDelta
-from chat.models import Message, Run
+from chat.events import (
+    AnswerEnded,
+    AnswerStarted,
+    AnyRunEvent,
+    Evidence,
+    RunCancelled,
+    RunCompleted,
+    RunFailed,
+    RunStarted,
+    TokenDelta,
+)
+from chat.models import Message, Run, Thread
 from chat.run_log import RunFeed, UnknownRunError, current_run_log
 from chat.services import conversations
+from chat.services.clinical import stored_evidence
 from healthmate.common import clock, errors
 from healthmate.common.db import in_db
 from healthmate.common.loop import own_task, per_loop
@@ -58,11 +69,8 @@ async def _recover(run_id: UUID, feed: RunFeed) -> None:
         unknown = errors.PROCESSING_ERROR
         feed.add(RunFailed(run_id=name, seq=1, code=unknown.code, message=str(unknown.message), retryable=True))
         return
-    feed.add(RunStarted(run_id=name, seq=1, thread_id=str(run.thread_id)))
-    answer = _answer(run)
-    if answer:
-        feed.add(TokenDelta(run_id=name, seq=2, text=answer.body))
-    feed.add(_ending(run, answer, seq=len(feed.events) + 1, text=answer.body if answer else ""))
+    for event in _told(run, await _evidence(run)):
+        feed.add(event)
 
 
 async def _guard(run_id: UUID) -> None:
@@ -72,7 +80,8 @@ async def _guard(run_id: UUID) -> None:
     feed = current_run_log().watched().get(str(run_id))
     if feed is not None and not feed.over:
         said = "".join(event.text for event in feed.events if isinstance(event, TokenDelta))
-        await current_run_log().append(_ending(run, _answer(run), seq=len(feed.events) + 1, text=said))
+        evidence = await _evidence(run)
+        await current_run_log().append(_ending(run, _answer(run), evidence, seq=len(feed.events) + 1, text=said))
 
 
 async def _over(run_id: UUID) -> Run:
@@ -94,13 +103,34 @@ def _answer(run: Run) -> Message | None:
     return max(run.answers.all(), key=lambda message: message.number, default=None)  # prefetched
 
 
-def _ending(run: Run, answer: Message | None, *, seq: int, text: str) -> RunCompleted | RunFailed | RunCancelled:
+async def _evidence(run: Run) -> Evidence | None:
+    return await in_db(stored_evidence, run) if run.thread.kind == Thread.Kind.CLINICAL else None
+
+
+def _told(run: Run, evidence: Evidence | None) -> list[AnyRunEvent]:
+    """The whole run in as few events as it takes."""
+    name, answer = str(run.id), _answer(run)
+    text = answer.body if answer else ""
+    events: list[AnyRunEvent] = [RunStarted(run_id=name, seq=1, thread_id=str(run.thread_id))]
+    if text and evidence:
+        events.append(AnswerStarted(run_id=name, seq=2, at=evidence.at))
+    if text:
+        events.append(TokenDelta(run_id=name, seq=len(events) + 1, text=text))
+    if evidence and run.status in {Run.Status.COMPLETED, Run.Status.CANCELLED}:
+        events.append(AnswerEnded(run_id=name, seq=len(events) + 1, at=evidence.at))
+    return [*events, _ending(run, answer, evidence, seq=len(events) + 1, text=text)]
+
+
+def _ending(
+    run: Run, answer: Message | None, evidence: Evidence | None, *, seq: int, text: str
+) -> RunCompleted | RunFailed | RunCancelled:
     name = str(run.id)
     message_id, flags = (str(answer.id), list(answer.flags)) if answer else (None, ["partial"] if text else [])
+    told: dict[str, Any] = {"run_id": name, "seq": seq, "text": text, "flags": flags, "evidence": evidence}
     if run.status == Run.Status.COMPLETED:
-        return RunCompleted(run_id=name, seq=seq, message_id=message_id or "", text=text, flags=flags)
+        return RunCompleted(message_id=message_id or "", **told)
     if run.status == Run.Status.CANCELLED:
-        return RunCancelled(run_id=name, seq=seq, message_id=message_id, text=text, flags=flags)
+        return RunCancelled(message_id=message_id, **told)
     error = errors.BY_CODE.get(run.error_code, errors.PROCESSING_ERROR)
     return RunFailed(
         run_id=name,

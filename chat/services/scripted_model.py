@@ -16,7 +16,8 @@ import msgspec
 from django.utils.translation import override
 
 from chat.scripted.conversation import read_conversation
-from chat.scripted.policy import Call, decide
+from chat.scripted.policy import Call, Say, decide
+from chat.scripted.record_summary import read_record_request, summary_of
 from healthmate.common.text import fold
 
 MODEL_NAME = "scripted"
@@ -53,8 +54,9 @@ class _Stream(httpx2.AsyncByteStream):
 
 def _answer(body: dict[str, Any]) -> dict[str, Any]:
     conversation = read_conversation(body)
+    about_record = read_record_request(body)
     with override(conversation.language):
-        move = decide(conversation)
+        move = Say(summary_of(about_record)) if about_record else decide(conversation)
     item: dict[str, Any]
     if isinstance(move, Call):
         item = {

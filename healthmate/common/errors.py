@@ -58,6 +58,7 @@ FORBIDDEN = ErrorCode("FORBIDDEN", 403, _("You do not have permission to do this
 NOT_FOUND = ErrorCode("NOT_FOUND", 404, _("There is nothing here under that address."))
 THREAD_NOT_FOUND = ErrorCode("THREAD_NOT_FOUND", 404, _("This conversation does not exist or is not yours."))
 MESSAGE_NOT_FOUND = ErrorCode("MESSAGE_NOT_FOUND", 404, _("There is no such answer in this conversation."))
+PATIENT_NOT_FOUND = ErrorCode("PATIENT_NOT_FOUND", 404, _("There is no patient with that document."))
 METHOD_NOT_ALLOWED = ErrorCode("METHOD_NOT_ALLOWED", 405, _("This address does not take that method."))
 NOT_ACCEPTABLE = ErrorCode("NOT_ACCEPTABLE", 406, _("Answers here are JSON; adjust the Accept header."))
 NOTHING_TO_REGENERATE = ErrorCode(
@@ -80,6 +81,9 @@ LLM_TIMEOUT = ErrorCode(
 )
 REQUEST_TIMEOUT = ErrorCode(
     "REQUEST_TIMEOUT", 504, _("The answer took too long. Your message is stored; please try again.")
+)
+VECTOR_SEARCH_TIMEOUT = ErrorCode(
+    "VECTOR_SEARCH_TIMEOUT", 504, _("The search in the record took too long; please try again.")
 )
 PROCESSING_ERROR = ErrorCode(
     "PROCESSING_ERROR", 500, _("The message could not be processed. It is stored; please try again.")

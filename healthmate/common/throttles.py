@@ -9,9 +9,11 @@ from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
-from healthmate.common import devices
+from healthmate.common import devices, errors
+from healthmate.common.errors import ApiError
 
 OFF = "off"
+MAX_DIGITS = 7
 _RATE = re.compile(r"([1-9][0-9]*)/(s|sec|second|m|min|minute|h|hour|d|day)", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -24,6 +26,15 @@ def parse_rate(rate: str) -> tuple[int, int] | None:
     if not match:
         raise ValueError(f"{rate!r} is not a rate: write a number and a period such as 30/min, or off")
     return int(match[1]), _SECONDS[match[2][0]]
+
+
+def parse_count(count: str) -> int | None:
+    """`20` as a number; None for `off`. Raises ValueError for anything else."""
+    if count == OFF:
+        return None
+    if not (count.isascii() and count.isdigit() and len(count) < MAX_DIGITS and int(count)):
+        raise ValueError(f"{count!r} is not a count: write a number such as 20, or off")
+    return int(count)
 
 
 class SettingThrottle(SimpleRateThrottle):
@@ -41,6 +52,11 @@ class SettingThrottle(SimpleRateThrottle):
             return True
         key = self.get_cache_key(request, view)
         return key is None or self._count(key, *self.limit)
+
+    def count(self, who: str) -> None:
+        """Count something that `who` does outside of REST. Raises ApiError RATE_LIMITED when it is one too many."""
+        if self.limit is not None and not self._count(self.key_for(who), *self.limit):
+            raise ApiError(errors.RATE_LIMITED)
 
     def wait(self) -> float | None:
         """Whole seconds until the period ends, at least 1."""

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from chat.events import RunCompleted, RunFailed, RunStarted, TokenDelta
+from chat.events import Evidence, RunCompleted, RunFailed, RunStarted, TokenDelta
 from chat.run_log import InProcessRunLog, RedisRunLog, UnknownRunError, current_run_log, follow
 
 
@@ -15,7 +15,8 @@ def events_of(run_id, *, deltas=5):
     yield RunStarted(run_id=run_id, seq=1, thread_id="thread")
     for seq, text in enumerate(texts, start=2):
         yield TokenDelta(run_id=run_id, seq=seq, text=text)
-    yield RunCompleted(run_id=run_id, seq=deltas + 2, message_id="m", text="".join(texts), citations=[{"id": 1}])
+    evidence = Evidence(at="2026-11-21T17:00:00Z")
+    yield RunCompleted(run_id=run_id, seq=deltas + 2, message_id="m", text="".join(texts), evidence=evidence)
 
 
 @pytest.fixture(params=["memory", "redis"])
