@@ -40,6 +40,7 @@ _encode = msgspec.json.Encoder().encode
 MAX_ATTEMPTS = 3
 FIRST_BACKOFF = 0.5  # seconds; doubles with every attempt
 CONNECT_TIMEOUT = 5.0
+CONNECTIONS = httpx2.Limits(max_connections=0)  # unlimited: every open stream has one, and the SDK's 1000 would time out
 RETRYABLE_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 # What `responses.with_streaming_response.create` sends. It copies every tool's schema through the SDK's parameter types
 # first, at each request, which costs more than relaying fifty tokens.
@@ -365,7 +366,7 @@ def _configured_provider() -> Provider | None:
     key = (settings.OPENAI_BASE_URL or "https://api.openai.com/v1", settings.OPENAI_API_KEY or "none")
     providers = _providers()
     if key not in providers:
-        providers[key] = _provider(*key, DefaultAioHttpClient())
+        providers[key] = _provider(*key, DefaultAioHttpClient(limits=CONNECTIONS))
     return providers[key]
 
 
