@@ -40,7 +40,8 @@ _encode = msgspec.json.Encoder().encode
 MAX_ATTEMPTS = 3
 FIRST_BACKOFF = 0.5  # seconds; doubles with every attempt
 CONNECT_TIMEOUT = 5.0
-CONNECTIONS = httpx2.Limits(max_connections=0)  # unlimited: every open stream has one, and the SDK's 1000 would time out
+# No limit: each answer that is being written has one, and those beyond the SDK's 1000 would wait until they time out.
+CONNECTIONS = httpx2.Limits(max_connections=0)
 RETRYABLE_STATUS = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 # What `responses.with_streaming_response.create` sends. It copies every tool's schema through the SDK's parameter types
 # first, at each request, which costs more than relaying fifty tokens.
