@@ -9,7 +9,7 @@ lost, doubled or reordered a token, failed a stream, or never had all of them op
     .venv/bin/python -m benchmarks.relay --streams 1000 --crowd --repeats 1 --out crowd.md
 
 --crowd: all streams are open at once for a while, at the pace of a reader: 200 tokens, 150 ms apart, started within
-15 s; FastAPI is left out.
+20 s; FastAPI is left out.
 """
 
 import argparse
@@ -95,8 +95,8 @@ class Load:
 
 
 def crowd(streams: int) -> Load:
-    """All streams open at once for at least half of the time that one takes."""
-    return Load(streams, tokens=200, pace_ms=150, ramp=15)
+    """All streams open at once for at least a third of the time that one takes."""
+    return Load(streams, tokens=200, pace_ms=150, ramp=20)
 
 
 class Contenders:
