@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from django.conf import settings
 from uvicorn import Config, Server
@@ -19,6 +19,11 @@ IDLE_SECONDS = 75  # longer than nginx keeps idle connections (60), or it would 
 ENDING_SECONDS = 10  # to store, and tell readers, the end of what the grace was too short for
 HEALTHCHECK_SECONDS = 30  # a worker that is silent for so long is replaced, with all its streams
 FRAME_MARGIN = 16 * 1024  # bytes over MAX_FRAME_BYTES that still reach the application, which can tell what is wrong
+WEBSOCKETS: dict[str, Any] = {
+    "ws": "healthmate.websockets:Protocol",  # it holds back a client that floods
+    "ws_max_size": settings.MAX_FRAME_BYTES + FRAME_MARGIN,
+    "ws_per_message_deflate": False,
+}
 
 
 class Workers(Multiprocess):
@@ -44,9 +49,7 @@ def server_config() -> Config:
         workers=settings.WORKERS,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",  # the one that the library's authors keep up; it holds back a client that floods
-        ws_max_size=settings.MAX_FRAME_BYTES + FRAME_MARGIN,
-        ws_per_message_deflate=False,
+        **WEBSOCKETS,
         lifespan="on",
         log_config=None,  # LOGGING in the settings rules
         proxy_headers=False,

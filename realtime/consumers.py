@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy, override
 from chat.language import detect_language
 from chat.run_log import RunFeed, UnknownRunError
 from chat.services.chat_service import ChatService
-from chat.services.clinical import Question
+from chat.services.clinical import STILL_ANSWERED, Question
 from healthmate.common import clock, errors
 from healthmate.common.db import in_db
 from healthmate.common.envelope import to_api_error
@@ -33,7 +33,6 @@ from realtime.protocol import BadFrameError, Cancel, Connected, Ping, Query, Res
 
 logger = logging.getLogger(__name__)
 
-ALREADY_READ = gettext_lazy("This session is still being answered here: wait for its end, or cancel it.")
 NOT_RUNNING = gettext_lazy("This session is not being answered.")
 TEXT_ONLY = gettext_lazy("Frames are text, not binary.")
 TOO_BIG = gettext_lazy("A frame of 64 KiB or more is not read.")
@@ -170,7 +169,7 @@ class ClinicianConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _query(self, frame: Query) -> None:
         if frame.session_id in self._readings:
-            raise ApiError(errors.RUN_ACTIVE, message=ALREADY_READ)
+            raise ApiError(errors.RUN_ACTIVE, message=STILL_ANSWERED)
         language = detect_language(frame.question, default=self._opening.language)
         question = Question(
             session_id=frame.session_id,
@@ -185,7 +184,7 @@ class ClinicianConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _resume(self, frame: Resume) -> None:
         if frame.session_id in self._readings:
-            raise ApiError(errors.RUN_ACTIVE, message=ALREADY_READ)
+            raise ApiError(errors.RUN_ACTIVE, message=STILL_ANSWERED)
         run = await in_db(access.session_to_read, clinician=self.clinician, session_id=frame.session_id)
         self._read(run.id, SessionFrames(frame.session_id, run.thread.language), after=frame.after)
 

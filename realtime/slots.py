@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 
 from django.core.cache import cache
+from django.utils.translation import gettext_lazy as _
 
 from healthmate.common import errors
 from healthmate.common.errors import ApiError
@@ -40,4 +41,4 @@ def take_slot(*, who: str, limit: str) -> Slot | None:
         mark = secrets.token_hex(8)
         if key not in taken and cache.add(key, mark, SECONDS):
             return Slot(key=key, mark=mark)
-    raise ApiError(errors.RATE_LIMITED)
+    raise ApiError(errors.RATE_LIMITED, message=_("You have too many sockets open; close one first."))

@@ -43,11 +43,12 @@ class LiveServer:
 
     def __init__(self) -> None:
         from healthmate.asgi import application
+        from healthmate.serving import WEBSOCKETS
 
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         self.ws_url = self.url.replace("http", "ws", 1)
-        config = uvicorn.Config(application, log_level="warning", lifespan="off", loop="asyncio")
+        config = uvicorn.Config(application, log_level="warning", lifespan="off", loop="asyncio", **WEBSOCKETS)
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self._run, daemon=True)
 

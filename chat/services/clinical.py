@@ -29,6 +29,7 @@ from patients.services import record_access
 ASSISTANT = "clinical"
 PURPOSE = "clinical_query"
 MAX_HITS = 8
+STILL_ANSWERED = _("This session is still being answered: wait for its end, or cancel it.")
 STATEMENT_TIMEOUT = "57014"  # PostgreSQL's code
 
 
@@ -69,7 +70,7 @@ def accept_question(*, owner: Owner, question: Question) -> tuple[Run, bool]:
     """Store a question and queue its answer; the second is always True. Raises ApiError RUN_ACTIVE."""
     contact = locked_contact(owner)
     if _open_run(owner, question.session_id):
-        raise ApiError(errors.RUN_ACTIVE, message=_("This session is still being answered: wait for it, or cancel it."))
+        raise ApiError(errors.RUN_ACTIVE, message=STILL_ANSWERED)
     title = " ".join(question.text.split())[:TITLE_CHARS]
     thread = Thread.objects.create(contact=contact, kind=Thread.Kind.CLINICAL, language=question.language, title=title)
     locked = LockedThread(thread.id, thread.kind, thread.language, title, 0, thread.identity_level, None)

@@ -24,7 +24,7 @@ def names_in(text: str) -> set[str]:
 
 def test_every_text_of_the_code_is_in_the_catalogue(spanish: polib.POFile) -> None:
     found = set()
-    for package in ("healthmate", "patients", "sessions_store", "chat"):
+    for package in ("healthmate", "patients", "sessions_store", "chat", "realtime"):
         for _, _, text, _, _ in extract_from_dir(str(ROOT / package), [("**.py", "python")], keywords=KEYWORDS):
             found.add(text[0] if isinstance(text, tuple) else text)
 
