@@ -21,7 +21,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from django.contrib.auth.models import Permission
+from websockets.sync.client import connect
 
+from healthmate.accounts.services import log_in
 from tests.chat.conftest import test_tools
 from tests.conftest import LiveServer
 from tests.held_model import HeldModel
@@ -243,3 +246,20 @@ def test_the_documented_nginx_tells_who_asks_and_logs_no_query(documented: Nginx
     assert (redirect.status_code, redirect.headers["Location"]) == (308, "https://localhost/chat/x?y=z")
     assert '"GET /chat/stream" 429' in (documented.folder / "healthmate.log").read_text()
     assert "secret" not in (documented.folder / "healthmate.log").read_text()
+
+
+def test_a_websocket_passes_the_documented_nginx_and_its_token_is_not_logged(
+    documented: Nginx, django_user_model: Any
+) -> None:
+    user = django_user_model.objects.create_user("elena@clinic.example", "a-good-password")
+    user.user_permissions.add(Permission.objects.get(codename="view_clinicalrecord"))
+    token = log_in(email=user.email, password="a-good-password").access_token
+    address = f"{documented.url.replace('https', 'wss')}/ws/chat?token={token}"
+
+    with connect(address, ssl=documented.trust, compression=None) as socket:
+        connected = json.loads(socket.recv(timeout=30))
+        socket.send('{"type": "ping"}')
+        pong = json.loads(socket.recv(timeout=30))
+
+    assert (connected["type"], pong) == ("connected", {"type": "pong"})
+    assert all(token not in log.read_text() for log in documented.folder.glob("*.log"))
