@@ -10,6 +10,9 @@ from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
+LISTEN_SECONDS = 5.0  # at most, to a client that is being let go
+QUIET_SECONDS = 0.5  # after which it has nothing more to say
+
 
 class Protocol(WebSocketsSansIOProtocol):
     """Without compression, which would cost memory per socket for nothing."""
@@ -22,7 +25,25 @@ class Protocol(WebSocketsSansIOProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self._listens_until: float | None = None
         self.conn = _Connection(max_size=config.ws_max_size, logger=logging.getLogger("uvicorn.error"))
+
+    def handle_parser_exception(self) -> None:
+        """Tell the client what is wrong, then read on what it still sends: a reset would overtake the close frame."""
+        now = self.loop.time()
+        if self._listens_until is None:
+            self._listens_until = now + LISTEN_SECONDS
+            closed = self.conn.close_sent
+            code, reason = (closed.code, closed.reason) if closed else (1006, "")
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+            if self.read_paused:
+                self.read_paused = False
+                self.transport.resume_reading()
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+        self.close_timer = self.loop.call_later(min(QUIET_SECONDS, self._listens_until - now), self.transport.close)
 
 
 class _Connection(ServerProtocol):

@@ -179,7 +179,7 @@ class ClinicianConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             language=language,
         )
         accepting = in_db(access.accept_question, clinician=self.clinician, question=question)
-        run = await ChatService().run_of(accepting)
+        run = await ChatService().run_of(accepting, self.clinician.owner)
         self._read(run.id, SessionFrames(frame.session_id, language))
 
     async def _resume(self, frame: Resume) -> None:

@@ -65,7 +65,7 @@ def _credentials(scope: Any, headers: dict[str, str], subprotocols: list[str]) -
     if SUBPROTOCOL in subprotocols:
         after = subprotocols.index(SUBPROTOCOL) + 1
         return (subprotocols[after] if after < len(subprotocols) else ""), ""
-    query = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=20)
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
     for name in ("ticket", "token"):
         if name in query:
             return ("", query[name][0]) if name == "ticket" else (query[name][0], "")

@@ -59,6 +59,7 @@ STATUS_MESSAGES = {
 
 # --- From the client ----------------------------------------------------------------------------------
 
+SAFE = 2**53 - 1  # the numbers that every JSON parser keeps
 SessionId = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
@@ -70,7 +71,7 @@ class Query(FromClient, frozen=True, kw_only=True, tag="query"):
     """A question about one patient's record."""
 
     session_id: SessionId
-    document_type_id: int
+    document_type_id: Annotated[int, Meta(ge=-SAFE, le=SAFE)]
     document_number: Annotated[str, Meta(min_length=1, max_length=120)]
     question: Annotated[str, Meta(min_length=1)]
 
@@ -126,7 +127,7 @@ def _check(query: Query) -> None:
         raise BadFrameError(_("A question may have %(limit)d characters.") % limit, query.session_id)
     for text in (query.question, query.document_number, query.session_id):
         if "\x00" in text:
-            raise BadFrameError(_("Text may not contain NUL characters."))
+            raise BadFrameError(_("Text may not contain NUL characters."), query.session_id)
 
 
 def _session_of(text: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from jsonschema import Draft202012Validator, FormatChecker
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from healthmate.accounts import services
@@ -58,7 +59,7 @@ class Socket:
         self.connection = connection
 
     def send(self, frame: Any) -> None:
-        self.connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
+        self.connection.send(json.dumps(frame) if isinstance(frame, dict) else frame)
 
     def receive(self) -> Json:
         return checked(self.connection.recv(timeout=30))
@@ -82,7 +83,10 @@ class Socket:
 
     def end(self) -> tuple[list[Json], int]:
         """What comes before the server closes, and the code it closes with."""
-        frames = [checked(raw) for raw in self.connection]
+        frames: list[Json] = []
+        with suppress(ConnectionClosed):
+            while True:
+                frames.append(self.receive())
         assert self.connection.close_code is not None
         return frames, self.connection.close_code
 
@@ -132,9 +136,7 @@ def clinician(make_user: Callable[..., User]) -> User:
 
 
 @pytest.fixture
-def socket(
-    clinician: User, token_of: Callable[[User], str], open_socket: Callable[..., Socket]
-) -> Socket:
+def socket(clinician: User, token_of: Callable[[User], str], open_socket: Callable[..., Socket]) -> Socket:
     """A socket of a clinician's who has been welcomed."""
     socket = open_socket(f"?token={token_of(clinician)}")
     assert socket.receive()["type"] == "connected"
@@ -146,7 +148,11 @@ def resource(kind: str, name: str, *, on: str = "2024-03-12", **more: Any) -> Js
     code = {"text": name}
     dated = {
         "Condition": {"code": code, "recordedDate": on, "clinicalStatus": _active("condition-clinical")},
-        "AllergyIntolerance": {"code": code, "recordedDate": on, "clinicalStatus": _active("allergyintolerance-clinical")},
+        "AllergyIntolerance": {
+            "code": code,
+            "recordedDate": on,
+            "clinicalStatus": _active("allergyintolerance-clinical"),
+        },
         "MedicationRequest": {
             "medicationCodeableConcept": code,
             "authoredOn": on,
@@ -183,9 +189,8 @@ def make_record(database: None, tmp_path: Path) -> Callable[..., int]:
             "gender": "female",
         }
         reference = {"reference": f"Patient/{patient['id']}"}
-        entries = [patient]
-        for item in resources:
-            entries.append({**item, "patient" if item["resourceType"] == "AllergyIntolerance" else "subject": reference})
+        of_patient = {"subject": reference, "patient": reference}
+        entries = [patient, *({**item, **of_patient} for item in resources)]
         bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": entry} for entry in entries]}
         path = tmp_path / f"{uuid4()}.json"
         path.write_text(json.dumps(bundle))

@@ -1,13 +1,9 @@
 """A clinician asks: the frames in their order, and what stands behind their figures."""
 
-from collections.abc import Callable
 from typing import Any
 
-import pytest
-
-from chat.models import ClinicalQuery, Message, Run, Thread
 from healthmate.accounts.models import User
-from patients.models import AccessEvent, ClinicalRecord
+from patients.models import ClinicalRecord
 from tests.realtime.conftest import STATUSES, Socket, question
 
 
