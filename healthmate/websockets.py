@@ -28,6 +28,13 @@ class Protocol(WebSocketsSansIOProtocol):
         self._listens_until: float | None = None
         self.conn = _Connection(max_size=config.ws_max_size, logger=logging.getLogger("uvicorn.error"))
 
+    def data_received(self, data: bytes) -> None:
+        """Answer a handshake that is too long as well: uvicorn would leave its client waiting."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
     def handle_parser_exception(self) -> None:
         """Tell the client what is wrong, then read on what it still sends: a reset would overtake the close frame."""
         now = self.loop.time()
