@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
 TERMS = tomllib.loads((HERE / "retrieval_questions.toml").read_text(encoding="utf-8"))
+FREEFORM = tomllib.loads((HERE / "retrieval_freeform.toml").read_text(encoding="utf-8"))
 Json = dict[str, Any]
 # Of the combinations of names and templates, one in so many is asked.
 ONE_IN = {"condition": 3, "test": 3, "vital": 2, "procedure": 2, "medicine": 2}
@@ -217,13 +218,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="the folder with synthea-2019 and synthea-2021-hiv")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--freeform", choices=("questions", "second"), help="a list of retrieval_freeform.toml instead")
     parser.add_argument("--half", choices=("a", "b"), help="every second name and template only")
     options = parser.parse_args()
     random.seed(options.seed)
     patients = [
         Patient(path) for path in sorted(options.folder.glob("synthea*/*.json.gz")) if "hospital" not in path.name
     ]
-    questions = list(asked(patients, options.half))
+    questions = list(freeform(patients, options.freeform) if options.freeform else asked(patients, options.half))
     for number, question in enumerate(questions, 1):
         sys.stdout.write(json.dumps({"id": f"{options.half or 'q'}{number:04}", **question}, ensure_ascii=False) + "\n")
 
@@ -433,6 +435,23 @@ def lists_in_year(patients: list[Patient], half: str | None) -> Iterator[Json]:
 def in_year(year: int) -> Which:
     """Those of a year."""
     return lambda found: [item for item in found if when(item).year == year]
+
+
+def freeform(patients: list[Patient], lot: str) -> Iterator[Json]:
+    """A lot of retrieval_freeform.toml: each question of two patients who have what it asks for and one who has not."""
+    lists = {
+        "allergylist": of_type("AllergyIntolerance"),
+        "activemeds": of_type("MedicationRequest", "status", "active"),
+        "activeconditions": of_type("Condition", "clinicalStatus", "active"),
+    }
+    which = {"all": list, "newest": newest, "oldest": oldest}
+    for language, section, pattern, chosen, text in FREEFORM[lot]:
+        find = lists.get(section) or (of_class(pattern) if section == "encounter" else SECTIONS[section][0](pattern))
+        rule = Rule(section, f"{chosen} of {section} /{pattern}/", find, which[chosen])
+        having = [patient for patient in patients if find(patient)]
+        lacking = [patient for patient in patients if not find(patient)]
+        for patient in (*random.sample(having, min(2, len(having))), *random.sample(lacking, min(1, len(lacking)))):
+            yield question(patient, text, language, rule)
 
 
 def keep(template: str, name: str, pattern: str, *, one_in: int) -> bool:

@@ -70,13 +70,18 @@ _SPELLINGS = tuple(
 )
 _ENDING = re.compile(r"(?:i?um|[aeiou]*s|[aeiou]+)$")
 _ADJECTIVE = re.compile(r"(?:ical|ic|al)$")
+# Words that would lose what tells them from others: Crohn is not chronic, shellfish has no self.
+_WHOLE = frozenset(
+    ("colono", "crohn", "crohns", "haemophilus", "hives", "pulmonia", "seasonique", "shellfish", "shingles")
+)
 
 
 @lru_cache(maxsize=50_000)
 def root(word: str) -> str:
-    """The root of one folded word; words with figures and short ones are their own."""
+    """The root of one folded word; short words, words with figures, Latin genitives and a few others are their own."""
     word = word[:LONGEST]
-    if len(word) <= SHORT or not word.isalpha():
+    # "Streptococcus pneumoniae" is no pneumonia.
+    if len(word) <= SHORT or not word.isalpha() or word.endswith("iae") or word in _WHOLE:
         return word
     for pattern, instead in _SPELLINGS:
         word = pattern.sub(instead, word)

@@ -14,7 +14,7 @@ from patients.fhir.prose import ERROR, reasons_in
 from patients.models import ClinicalRecord, RecordChunk
 from patients.roots import roots_of
 
-VERSION = 1  # of how pieces are made; raise it and `embed_records` makes all of them anew
+VERSION = 3  # of how pieces are made; raise it and `embed_records` makes all of them anew
 BATCH = 500
 # Limits of PostgreSQL's tsvector.
 MAX_POSITION = 16_383

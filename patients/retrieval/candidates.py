@@ -32,6 +32,7 @@ AT_MOST = 400
 NEAREST = 40
 COLUMNS = (
     "resource_type",
+    "code",
     "display",
     "category",
     "status",
@@ -53,6 +54,7 @@ class Candidate:
     topics: tuple[bool, ...]
     similarity: float | None
     resource_type: str
+    code: str
     display: str
     category: str
     status: str
@@ -96,7 +98,9 @@ def _within(pieces: QuerySet[RecordChunk], question: Question) -> QuerySet[Recor
     if question.period:
         first, last = question.period.bounds
         pieces = pieces.filter(record__recorded_at__gte=first, record__recorded_at__lt=last)
-    return pieces.filter(record__resource_type__in=question.types) if question.types else pieces
+    if question.types:
+        pieces = pieces.filter(record__resource_type__in=question.types)
+    return pieces.exclude(record__resource_type__in=question.never)
 
 
 def _described(pieces: QuerySet[RecordChunk], question: Question, vector: Vector | None) -> QuerySet[RecordChunk]:
@@ -108,11 +112,11 @@ def _described(pieces: QuerySet[RecordChunk], question: Question, vector: Vector
 
 
 def _speaks_of(topic: Topic) -> Q:
-    """Any of its phrases by their roots, or its words as Spanish or English."""
-    roots = SearchQuery(" | ".join(map(_in_order, topic.phrases)), search_type="raw", config="simple")
-    said = Q(roots=roots)
-    for column in ("english", "spanish"):
-        said |= Q(**{column: SearchQuery(topic.words, search_type="phrase", config=column)})
+    """Any of its phrases by their roots; a word that no vocabulary knows also as English and as Spanish."""
+    said = Q(roots=SearchQuery(" | ".join(map(_in_order, topic.phrases)), search_type="raw", config="simple"))
+    if not topic.kind:
+        for column in ("english", "spanish"):
+            said |= Q(**{column: SearchQuery(topic.words, search_type="plain", config=column)})
     return said
 
 

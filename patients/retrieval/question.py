@@ -1,20 +1,32 @@
 """What a clinician's question asks for, by rules and the vocabulary alone."""
 
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from healthmate.common.text import fold
 from patients.retrieval.lexicon import Concept, Kind, Meaning, Phrase, lexicon
 from patients.retrieval.periods import Period, period_in
-from patients.roots import root, words_of
+from patients.roots import JOINING, WORD, root
 
 MAX_WORDS = 120
 MAX_TOPICS = 8
-STRANGE = 0.35  # what a word that no vocabulary knows weighs beside one that it knows
+MAX_PARTS = 4
+PROTECTION = "protection"
+MEASURED = frozenset(("test", "vital"))
+MEDICINE = "MedicationRequest"
+# What words that no vocabulary knows weigh beside one that it knows: each, and all together.
+STRANGE, ALL_STRANGE = 0.35, 0.5
+
+ALTERNATIVES = frozenset(("and", "or", "y", "o"))
+# "What is she on?" is about medicines; elsewhere "on" only joins.
+ON = re.compile(r"\b(he|she|they|patient|pt)( is| was| are|'s)?( currently| now| still)? on\b(?! (?:file|record))")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Topic:
-    """One thing that a record must be about: any of these phrases, or the words as they stand."""
+    """One thing that a record must be about: any of these phrases; words without a kind also as they stand."""
 
     words: str
     phrases: tuple[Phrase, ...]
@@ -22,15 +34,24 @@ class Topic:
     weight: float = 1.0
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Question:
-    """A question taken apart. `types` are meant: other records do not answer; `preferred` are likely."""
+    """One question, taken apart: the topics that a record must speak of, and what kind of record is asked for.
+
+    `types` are meant: other records do not answer; `preferred` are likely to, `never` are not.
+    """
 
     topics: list[Topic] = field(default_factory=list)
     types: frozenset[str] = frozenset()
     preferred: frozenset[str] = frozenset()
+    never: frozenset[str] = frozenset()
     flags: frozenset[str] = frozenset()
     period: Period | None = None
+
+    @property
+    def asks_something(self) -> bool:
+        """Whether there is anything to look for."""
+        return bool(self.topics or self.types or self.period)
 
     @property
     def current(self) -> bool:
@@ -53,60 +74,188 @@ class Question:
         return "past" in self.flags and not self.current
 
 
-def understand(text: str, today: date) -> Question:
-    """Take a question apart: topics, kinds of record, newest or current, and the time it is about."""
+@dataclass(kw_only=True)
+class Said:
+    """A phrase of a question: what it means (None when no vocabulary knows it), and whether it is one of several."""
+
+    words: list[str]
+    meaning: Meaning | None
+    alternative: bool = False
+
+    @property
+    def is_ignored(self) -> bool:
+        """Whether it is known, and of no weight."""
+        return self.meaning is not None and self.meaning.is_empty
+
+
+def understand(text: str, today: date) -> list[Question]:
+    """The questions in a text, the one that is most likely meant first; none when there is nothing to look for.
+
+    What is said of the time, and of newest or current, goes for all of them.
+    """
     period, rest = period_in(text, today)
-    words = words_of(rest)[:MAX_WORDS]
-    question = Question(period=period)
-    kinds: list[Kind] = []
-    known: list[tuple[str, list[Concept]]] = []
-    strange: list[str] = []
-    flags: set[str] = set()
-    for phrase, meaning in _scan(words):
-        if meaning is None:
-            strange.append(phrase)
-            continue
-        flags |= meaning.flags
-        kinds += meaning.kinds
-        if meaning.concepts:
-            known.append((phrase, meaning.concepts))
-    if any(kind.current for kind in kinds):
-        flags.add("current")
-    question.flags = frozenset(flags)
-    question.topics = _topics(known, strange)
-    question.types = frozenset(kind_type for kind in kinds if kind.meant for kind_type in kind.types)
-    table = lexicon().likely
-    question.preferred = frozenset(kind_type for kind in kinds for kind_type in kind.types) or frozenset(
-        kind_type for _, concepts in known for concept in concepts for kind_type in table.get(concept.kind, ())
-    )
-    return question
+    rest = ON.sub(r"\1\2\3 taking", rest)
+    clauses = [said for clause in lexicon().breaks.split(rest) if (said := _joined(_scan(_tokens(clause))))]
+    flags = frozenset(flag for clause in clauses for flag in _flags(clause))
+    parts: list[tuple[tuple[bool, bool, int], Question]] = []
+    for place, clause in enumerate(clauses):
+        named = any(not kind.weak for item in clause for kind in _kinds(item))
+        asking = (part for part in _parts(clause, flags, period) if part.asks_something)
+        parts += [((bool(part.topics) or named, bool(_flags(clause)), place), part) for part in asking]
+    # What is named by a verb alone ("before I prescribe...") counts where there is nothing else.
+    parts = [(weight, part) for weight, part in parts if weight[0]] or parts
+    if not parts and period:
+        return [Question(flags=flags, period=period)]
+    return [part for _, part in sorted(parts, key=lambda item: item[0], reverse=True)][:MAX_PARTS]
 
 
-def _scan(words: list[str]) -> list[tuple[str, Meaning | None]]:
-    """The question as phrases of the vocabulary, the longest first, and the words between them."""
-    vocabulary, roots = lexicon(), [root(word) for word in words]
-    found: list[tuple[str, Meaning | None]] = []
+# --- From words to phrases --------------------------------------------------------------------------
+
+
+def _tokens(clause: str) -> list[tuple[str, bool]]:
+    """The words, without those that only join others, each with whether `and` or `or` stands before it."""
+    tokens: list[tuple[str, bool]] = []
+    alternative = False
+    for word in WORD.findall(fold(clause))[:MAX_WORDS]:
+        if word in JOINING:
+            alternative = alternative or word in ALTERNATIVES
+        else:
+            tokens.append((word, alternative))
+            alternative = False
+    return tokens
+
+
+def _scan(tokens: Sequence[tuple[str, bool]], *, longest: int = MAX_WORDS) -> list[Said]:
+    """The words as phrases of the vocabulary, the longest first, and the words between them."""
+    vocabulary = lexicon()
+    words = [word for word, _ in tokens]
+    roots = list(map(root, words))
+    longest = min(longest, vocabulary.longest)
+    found: list[Said] = []
     place = 0
     while place < len(words):
-        for length in range(min(vocabulary.longest, len(words) - place), 0, -1):
+        for length in range(min(longest, len(words) - place), 0, -1):
             meaning = vocabulary.meaning_of(words[place : place + length], roots[place : place + length])
-            if meaning is not None:
-                found.append((" ".join(words[place : place + length]), meaning))
+            if meaning is not None or length == 1:
+                found.append(Said(words=words[place : place + length], meaning=meaning, alternative=tokens[place][1]))
                 place += length
                 break
-        else:
-            found.append((words[place], None))
-            place += 1
     return found
 
 
-def _topics(known: list[tuple[str, list[Concept]]], strange: list[str]) -> list[Topic]:
+def _joined(said: list[Said]) -> list[Said]:
+    """Without words of no weight; words that meet where these stood are tried as phrases: `broke his wrist bone`."""
+    joined: list[Said] = []
+    alternative = False
+    for item in said:
+        alternative = item.alternative = item.alternative or alternative
+        if item.is_ignored:
+            continue
+        alternative = False
+        if joined and len(joined[-1].words) == len(item.words) == 1 and not item.alternative:
+            words = [*joined[-1].words, *item.words]
+            meaning = lexicon().meaning_of(words, list(map(root, words)))
+            if meaning is not None and not meaning.is_empty:
+                joined[-1] = Said(words=words, meaning=meaning, alternative=joined[-1].alternative)
+                continue
+        joined.append(item)
+    for item in joined:
+        if item.meaning is None and len(item.words) == 1:
+            item.meaning = lexicon().meant_by(item.words[0])
+    return joined
+
+
+def _flags(said: list[Said]) -> set[str]:
+    flags = {flag for item in said if item.meaning for flag in item.meaning.flags}
+    if any(kind.current for item in said for kind in _kinds(item)):
+        flags.add("current")
+    return flags
+
+
+# --- From phrases to questions ------------------------------------------------------------------------
+
+
+def _parts(said: list[Said], flags: frozenset[str], period: Period | None) -> Iterator[Question]:
+    """One question per alternative; the kinds of record are common to all."""
+    kinds = [kind for item in said for kind in _kinds(item)]
+    groups: list[list[Said]] = [[]]
+    for item in said:
+        has_topic = any(member.meaning is None or member.meaning.concepts for member in groups[-1])
+        if item.alternative and has_topic and (item.meaning is None or item.meaning.concepts):
+            groups.append([])
+        groups[-1].append(item)
+    for group in groups:
+        yield _question(group, kinds, flags, period)
+
+
+def _question(said: list[Said], kinds: list[Kind], flags: frozenset[str], period: Period | None) -> Question:
+    table = lexicon()
+    all_concepts = [concept for item in said if item.meaning for concept in item.meaning.concepts]
+    kinds = [kind for kind in kinds if not _gives_way(kind, all_concepts)]
+    meant = frozenset(kind_type for kind in kinds if kind.meant for kind_type in kind.types)
+    measured = bool(flags & {"latest", "first"}) or any(not kind.meant for kind in kinds)
+    known = [(item, meant_here(item.meaning.concepts, meant, measured=measured)) for item in said if item.meaning]
+    concepts = [concept for _, some in known for concept in some]
+    topics = _topics(known, [item.words[0] for item in said if item.meaning is None], treated=MEDICINE in meant)
+    named = frozenset(kind_type for kind in kinds for kind_type in kind.types)
+    return Question(
+        topics=topics,
+        types=meant or (frozenset() if topics else named),
+        preferred=named or _types(concepts, table.likely),
+        never=_types(concepts, table.never) - meant,
+        flags=flags,
+        period=period,
+    )
+
+
+def _gives_way(kind: Kind, concepts: list[Concept]) -> bool:
+    """Whether a kind of record only tells of what else the question is about."""
+    if not concepts or kind.types & _types(concepts, lexicon().likely):
+        return False
+    return kind.weak or any(concept.kind in kind.yields_to for concept in concepts)
+
+
+def _kinds(item: Said) -> Iterator[Kind]:
+    """The kinds of record that a phrase names, within the name of a thing too: `blood pressure medication`."""
+    if item.meaning is None:
+        return
+    yield from item.meaning.kinds
+    if len(item.words) > 1:
+        likely = _types(item.meaning.concepts, lexicon().likely)
+        for part in _scan([(word, False) for word in item.words], longest=1):
+            yield from (kind for kind in (part.meaning.kinds if part.meaning else ()) if kind.types & likely)
+
+
+def meant_here(concepts: list[Concept], types: frozenset[str], *, measured: bool) -> list[Concept]:
+    """Of all that a phrase may mean, what fits the kind of record asked for.
+
+    By itself a disease is no vaccine, and high blood pressure is a disease and no reading, unless a value is asked for.
+    """
+    likely = lexicon().likely
+    fitting = [concept for concept in concepts if likely.get(concept.kind, frozenset()) & types]
+    if fitting:
+        return fitting
+    if not measured and any(concept.kind == "condition" for concept in concepts):
+        concepts = [concept for concept in concepts if concept.kind not in MEASURED]
+    return [concept for concept in concepts if concept.kind != PROTECTION]
+
+
+def _types(concepts: list[Concept], table: dict[str, frozenset[str]]) -> frozenset[str]:
+    return frozenset(kind_type for concept in concepts for kind_type in table.get(concept.kind, ()))
+
+
+def _topics(known: list[tuple[Said, list[Concept]]], strange: list[str], *, treated: bool) -> list[Topic]:
+    """One topic per thing; where medicines are asked for, a disease means what is given for it too."""
     topics: dict[str, Topic] = {}
-    for words, concepts in known:
-        phrases = tuple(dict.fromkeys(phrase for concept in concepts for phrase in concept.phrases))
+    for item, concepts in known:
+        if not concepts:
+            continue
+        remedies = [remedy for concept in concepts for remedy in lexicon().remedies.get(concept.name, ()) if treated]
+        phrases = tuple(dict.fromkeys(phrase for concept in (*concepts, *remedies) for phrase in concept.phrases))
         name = min(concept.name for concept in concepts)
-        topics.setdefault(name, Topic(words=words, phrases=phrases, kind=concepts[0].kind))
-    weight = STRANGE if topics else 1.0
+        topics.setdefault(name, Topic(words=" ".join(item.words), phrases=phrases, kind=concepts[0].kind))
+    strange = list(dict.fromkeys(strange))
+    weight = min(STRANGE, ALL_STRANGE / len(strange)) if topics and strange else 1.0
     for word in strange:
         topics.setdefault(word, Topic(words=word, phrases=((root(word),),), weight=weight))
     return sorted(topics.values(), key=lambda topic: -topic.weight)[:MAX_TOPICS]

@@ -1,13 +1,13 @@
 """Which candidates answer a question, and in which order."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from patients.fhir.prose import encounter_class
 from patients.retrieval.candidates import Candidate
 from patients.retrieval.lexicon import Phrase, lexicon
-from patients.retrieval.question import Question
+from patients.retrieval.question import MEASURED, Question, Topic
 from patients.retrieval.status import is_current
 from patients.roots import roots_of
 
@@ -17,7 +17,9 @@ VECTORS = 0.5  # the weight of the vectors' list beside that of the words
 WORDS_ALONE = 0.1  # the same, for vectors that say no more than the words do
 
 LEAST_COVERED = 0.5  # of the weight of a question's topics a record has to cover more than this
-CLOSE = 0.75  # of the best match: as good, when the newest or the oldest is asked for
+LEAST_LIKELY = 0.2  # of how well the words fit, times how likely such a record answers
+CLOSE = 0.85  # of the best fit: as good, where the newest or the oldest is asked for
+PARTLY = 0.5  # what covers less of several topics counts, beside what covers them all
 BODY = 0.45  # a topic in the text only, beside one in the name
 PLAIN_NAME = 0.6  # a name that holds much beside the topic; the rest is for how little else it holds
 
@@ -33,12 +35,13 @@ LESS_DIRECT = {  # says what is planned, was said or is somebody else's, when no
     "Encounter": 0.8,
 }
 STATUS_TELLS = {"Condition", "AllergyIntolerance", "CarePlan", "Goal", "MedicationRequest", "MedicationStatement"}
+BODY_PART, QUALITY = "body", "quality"
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ranked:
-    """A candidate with its score, from 0 to 1, and how well its words fit."""
+    """A candidate with its score among the others, from 0 to 1, and how well it fits by itself."""
 
     candidate: Candidate
     score: float
@@ -47,7 +50,10 @@ class Ranked:
 
 def rank(candidates: Iterable[Candidate], question: Question, *, semantic: bool) -> list[Ranked]:
     """The candidates that answer, one per record, best first; none when the record holds nothing on the question."""
-    fitting = [(fit, item) for item in candidates if (fit := _fit(item, question)) > 0 and _asked_for(item, question)]
+    fitting = _by_code(
+        [(fit, item) for item in candidates if (fit := _fit(item, question)) > 0 and _asked_for(item, question)]
+    )
+    fitting = [(fit, item) for fit, item in fitting if fit * _likelihood(item, question) >= LEAST_LIKELY]
     best_pieces: dict[int, tuple[float, Candidate]] = {}
     for fit, item in fitting:
         held = best_pieces.get(item.record_id)
@@ -65,13 +71,30 @@ def _fit(item: Candidate, question: Question) -> float:
     """How well the words fit, from 0 (not at all) to 1: the topics covered, and how much else the name holds."""
     if not question.topics:
         return 1.0
-    total = sum(topic.weight for topic in question.topics)
     covered = [topic for topic, spoken_of in zip(question.topics, item.topics, strict=True) if spoken_of]
-    share = sum(topic.weight for topic in covered) / total
-    if share <= LEAST_COVERED:
-        return 0.0
+    share = sum(topic.weight for topic in covered) / sum(topic.weight for topic in question.topics)
     named = max((_named(roots_of(name), [topic.phrases for topic in covered]) for name in _names(item)), default=0.0)
-    return share * (BODY if named == 0 else PLAIN_NAME + (1 - PLAIN_NAME) * named)
+    if named == 0 and item.resource_type == "Observation" and all(topic.kind in MEASURED for topic in covered):
+        return 0.0  # "tests ordered: platelets" is no count of platelets
+    if share > LEAST_COVERED:
+        return share * (BODY if named == 0 else PLAIN_NAME + (1 - PLAIN_NAME) * named)
+    return PARTLY * (PLAIN_NAME + (1 - PLAIN_NAME) * named) if named and _is_enough(covered, question) else 0.0
+
+
+def _is_enough(covered: list[Topic], question: Question) -> bool:
+    """Whether some of several topics will do: a thing that is known, of the part of the body that was asked for."""
+    parts_of_body = [topic for topic in question.topics if topic.kind == BODY_PART]
+    things = [topic for topic in covered if topic.kind not in {"", BODY_PART, QUALITY}]
+    return bool(things) and all(topic in covered for topic in parts_of_body)
+
+
+def _by_code(fitting: list[tuple[float, Candidate]]) -> list[tuple[float, Candidate]]:
+    """What bears the same code is the same thing under whatever name, and fits as well as its best name does."""
+    best: dict[tuple[str, str], float] = {}
+    for fit, item in fitting:
+        key = (item.resource_type, item.code)
+        best[key] = max(fit, best.get(key, 0.0))
+    return [(best[item.resource_type, item.code] if item.code else fit, item) for fit, item in fitting]
 
 
 def _names(item: Candidate) -> list[str]:
@@ -108,12 +131,15 @@ def _places(phrase: Phrase, name: Sequence[str]) -> set[int]:
 
 
 def _asked_for(item: Candidate, question: Question) -> bool:
-    """Whether it holds now, or no longer, when the question asks for that."""
+    """Whether it holds now, or no longer, where a list of such is asked for.
+
+    Of a certain thing the end is worth knowing too: who asks whether a medicine is taken learns that it was stopped.
+    """
     if item.resource_type not in STATUS_TELLS:
         return True
-    if question.current:
+    if question.current and not question.topics:
         return is_current(item.status, item.ended_at) and not (item.negated and item.resource_type == "Condition")
-    return not (question.past and is_current(item.status, item.ended_at))
+    return not (question.past and not question.topics and is_current(item.status, item.ended_at))
 
 
 def _fused(items: list[tuple[float, Candidate]], question: Question, *, semantic: bool) -> list[Ranked]:
@@ -121,13 +147,15 @@ def _fused(items: list[tuple[float, Candidate]], question: Question, *, semantic
     by_words = _ranks([round(fit, 2) for fit, _ in items])
     by_vector = _ranks([round(item.similarity or 0.0, 2) for _, item in items])
     weight = VECTORS if semantic else WORDS_ALONE
-    top = (1 + weight) / (FUSION + 1)
+    has_vectors = any(item.similarity is not None for _, item in items)
+    top = (1 + weight * has_vectors) / (FUSION + 1)
     ranked = []
     for (fit, item), word_rank, vector_rank in zip(items, by_words, by_vector, strict=True):
         fused = 1 / (FUSION + word_rank)
         if item.similarity is not None:
             fused += weight / (FUSION + vector_rank)
-        ranked.append(Ranked(candidate=item, fit=fit, score=fused / top * _likelihood(item, question)))
+        likely = _likelihood(item, question)
+        ranked.append(Ranked(candidate=item, fit=fit * likely, score=fused / top * likely))
     return ranked
 
 
@@ -150,14 +178,14 @@ def _likelihood(item: Candidate, question: Question) -> float:
 
 def _by_date(scored: list[Ranked], question: Question) -> list[Ranked]:
     """Those that fit about as well as the best by their date, the others after them."""
-    best = max(item.score for item in scored)
+    best = max(item.fit for item in scored)
     sign = 1 if question.first else -1
-    key: Callable[[Ranked], tuple[bool, float, float]] = lambda item: (  # noqa: E731
-        item.score < CLOSE * best,
-        0.0 if item.score >= CLOSE * best else -round(item.score, 3),
-        sign * _instant(item.candidate).timestamp(),
-    )
-    return sorted(scored, key=key)
+
+    def place(item: Ranked) -> tuple[bool, float, float]:
+        instant, score = sign * _instant(item.candidate).timestamp(), -round(item.score, 3)
+        return (False, instant, score) if item.fit >= CLOSE * best else (True, score, instant)
+
+    return sorted(scored, key=place)
 
 
 def _instant(item: Candidate) -> datetime:

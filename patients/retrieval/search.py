@@ -1,5 +1,6 @@
 """Search one patient's record for what bears on a question."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,10 +8,12 @@ from healthmate.common.clock import local_today
 from healthmate.common.embedding import Vector
 from patients.retrieval import candidates
 from patients.retrieval.days import day_of
-from patients.retrieval.question import understand
-from patients.retrieval.ranking import rank
+from patients.retrieval.question import Question, understand
+from patients.retrieval.ranking import Ranked, rank
 
 LIMIT = 8
+MAX_CHARS = 2_000  # of a question; what follows is not read
+FROM_FIRST = 2  # hits of the likeliest question between one of each of the others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,22 +40,45 @@ def search(patient_id: int, question: str, *, limit: int = LIMIT, vector: Vector
     `vector` is the question's embedding; without it, and for pieces that are not embedded by the same model, the
     words alone decide.
     """
-    asked = understand(question, local_today())
-    if not (asked.topics or asked.types or asked.preferred or asked.period):
-        return []
-    found = candidates.by_words(patient_id, asked, vector)
-    ranked = rank(found, asked, semantic=vector is not None and vector.semantic)
-    return [
-        ChunkHit(
-            record_id=item.candidate.record_id,
-            resource_type=item.candidate.resource_type,
-            name=item.candidate.display,
-            date=day_of(item.candidate.recorded_text, item.candidate.recorded_at),
-            recorded_at=item.candidate.recorded_at,
-            status=item.candidate.status,
-            negated=item.candidate.negated,
-            text=item.candidate.text,
-            score=round(item.score, 4),
-        )
-        for item in ranked[:limit]
-    ]
+    parts = understand(question[:MAX_CHARS], local_today())
+    found = [_answers(patient_id, part, vector) for part in parts]
+    hits: dict[int, ChunkHit] = {}
+    for item in _in_turns(found):
+        if len(hits) == limit:
+            break
+        hits.setdefault(item.candidate.record_id, _hit(item))
+    return list(hits.values())
+
+
+def _answers(patient_id: int, question: Question, vector: Vector | None) -> list[Ranked]:
+    found = candidates.by_words(patient_id, question, vector)
+    return rank(found, question, semantic=vector is not None and vector.semantic)
+
+
+def _in_turns(found: list[list[Ranked]]) -> Iterator[Ranked]:
+    """The hits of several questions, some of the first before one of each of the others."""
+    queues = [iter(hits) for hits in found]
+    open_queues = list(queues)
+    while open_queues:
+        for queue in list(open_queues):
+            for _ in range(FROM_FIRST if queue is queues[0] else 1):
+                item = next(queue, None)
+                if item is None:
+                    open_queues.remove(queue)
+                    break
+                yield item
+
+
+def _hit(item: Ranked) -> ChunkHit:
+    found = item.candidate
+    return ChunkHit(
+        record_id=found.record_id,
+        resource_type=found.resource_type,
+        name=found.display,
+        date=day_of(found.recorded_text, found.recorded_at),
+        recorded_at=found.recorded_at,
+        status=found.status,
+        negated=found.negated,
+        text=found.text,
+        score=round(item.score, 4),
+    )
