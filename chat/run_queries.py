@@ -5,15 +5,17 @@ A run costs as much as relaying a hundred tokens when each of these goes through
 
 import json
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.db.models import TextField
+from django.db.models.functions import Cast
+
 from chat import selectors
-from chat.models import Assistant, Contact, Message, Run, Thread, ToolCall
+from chat.models import Assistant, Message, Run, Thread, ToolCall
 from chat.owners import Owner
-from healthmate.common import clock
-from healthmate.common.prepared import Prepared, write
+from healthmate.common import clock, errors
+from healthmate.common.steps import Prepared, Steps, ask, tell
 
 LEASE = timedelta(seconds=45)
 OPEN = (Run.Status.QUEUED, Run.Status.IN_PROGRESS)
@@ -103,7 +105,7 @@ _thread_of_run = Prepared(
 )
 
 
-def lock_thread(owner: Owner | None, thread_id: UUID) -> LockedThread | None:
+def lock_thread(owner: Owner | None, thread_id: UUID) -> Steps[LockedThread | None]:
     """The owner's thread, under its lock; without an owner, any."""
     if owner is None:
         return _thread.first(thread_id=thread_id)
@@ -112,7 +114,7 @@ def lock_thread(owner: Owner | None, thread_id: UUID) -> LockedThread | None:
     return _thread_of_device.first(thread_id=thread_id, address=owner.phone_number)
 
 
-def lock_thread_of_run(run_id: UUID) -> LockedThread | None:
+def lock_thread_of_run(run_id: UUID) -> Steps[LockedThread | None]:
     """The thread of a run, under its lock."""
     return _thread_of_run.first(run_id=run_id)
 
@@ -126,11 +128,6 @@ _open_runs = Prepared(
             "id", "status", "lease_until", "message__number", "message__turn", "message__body", "message__transcript"
         )
     ),
-    {"thread_id": AN_ID},
-)
-_address = Prepared(
-    str,
-    lambda thread_id: Contact.objects.filter(threads=thread_id).order_by().values_list("phone_number"),
     {"thread_id": AN_ID},
 )
 _assistant = Prepared(
@@ -149,47 +146,40 @@ _calls = Prepared(
     lambda thread_id, turn: (
         ToolCall.objects.filter(run__thread_id=thread_id, run__message__turn__gte=turn)
         .order_by("run", "position")
-        .values_list("run__message__turn", "call_id", "name", "arguments", "output")
+        .values_list("run__message__turn", "call_id", "name", "arguments", Cast("output", TextField()))
     ),
     {"thread_id": AN_ID, "turn": 987_654_321},
 )
 
 
-@cache
-def _newest(count: int) -> Prepared[Message]:
-    return Prepared(
-        lambda *values: Message.from_db(None, _SHOWN, values),
-        lambda thread_id, turn: (
-            Message.objects.filter(thread_id=thread_id, turn__lte=turn, superseded=False)
-            .exclude(turn=turn, direction=Message.Direction.OUTGOING)
-            .order_by("-turn", "-number")
-            .values_list(*_SHOWN)[:count]
-        ),
-        {"thread_id": AN_ID, "turn": 987_654_321},
-    )
+_newest = Prepared(
+    lambda *values: Message.from_db(None, _SHOWN, values),
+    lambda thread_id, turn: (
+        Message.objects.filter(thread_id=thread_id, turn__lte=turn, superseded=False)
+        .exclude(turn=turn, direction=Message.Direction.OUTGOING)
+        .order_by("-turn", "-number")
+        .values_list(*_SHOWN)
+    ),
+    {"thread_id": AN_ID, "turn": 987_654_321},
+)
 
 
-def open_runs(thread_id: UUID) -> list[OpenRun]:
+def open_runs(thread_id: UUID) -> Steps[list[OpenRun]]:
     """The thread's runs that are not over, in the order of their messages."""
     return _open_runs.all(thread_id=thread_id)
 
 
-def address_of(thread_id: UUID) -> str | None:
-    """The address of the thread's contact; None where it has none (seed 2)."""
-    return _address.first(thread_id=thread_id)
-
-
-def assistant_for(slug: str) -> Assistant | None:
+def assistant_for(slug: str) -> Steps[Assistant | None]:
     """The active assistant of that slug."""
     return _assistant.first(slug=slug)
 
 
-def newest_messages(thread_id: UUID, *, turn: int, count: int) -> list[Message]:
+def newest_messages(thread_id: UUID, *, turn: int, count: int) -> Steps[list[Message]]:
     """The last `count` messages up to the question of `turn`, without answers to it; the oldest first."""
-    return _newest(count).all(thread_id=thread_id, turn=turn)[::-1]
+    return (yield from _newest.all(limit=count, thread_id=thread_id, turn=turn))[::-1]
 
 
-def calls_since(thread_id: UUID, *, turn: int) -> list[PastCall]:
+def calls_since(thread_id: UUID, *, turn: int) -> Steps[list[PastCall]]:
     """The thread's tool calls from `turn` on, in order."""
     return _calls.all(thread_id=thread_id, turn=turn)
 
@@ -203,7 +193,10 @@ WITH message AS (
     VALUES (%(message)s, %(thread)s, %(number)s, %(number)s, 'incoming', %(body)s, %(media_url)s, %(transcript)s,
         false, '[]')
 ), thread AS (
-    UPDATE chat_thread SET last_number = %(number)s, language = %(language)s, title = %(title)s, updated_at = %(now)s
+    UPDATE chat_thread SET last_number = %(number)s, language = %(language)s, title = %(title)s, updated_at = %(now)s,
+        patient_id = CASE WHEN %(is_somebody_else)s THEN NULL ELSE patient_id END,
+        identity_level = CASE WHEN %(is_somebody_else)s THEN 0 ELSE identity_level END,
+        consent_asked_turn = CASE WHEN %(is_somebody_else)s THEN NULL ELSE consent_asked_turn END
     WHERE id = %(thread)s
 )
 INSERT INTO chat_run (id, thread_id, message_id, status, lease_until, error_code, model, input_tokens, output_tokens)
@@ -213,11 +206,16 @@ VALUES (%(run)s, %(thread)s, %(message)s, 'queued', %(lease_until)s, '', '', 0, 
 _BEGIN = """
 WITH thread AS (
     UPDATE chat_thread SET assistant_id = %(assistant)s, updated_at = %(now)s
-    WHERE id = %(thread)s AND %(assistant)s IS NOT NULL AND assistant_id IS DISTINCT FROM %(assistant)s
+    WHERE id = %(thread)s AND %(assistant)s::bigint IS NOT NULL AND assistant_id IS DISTINCT FROM %(assistant)s
 )
 UPDATE chat_run SET assistant_id = %(assistant)s, status = 'in_progress', started_at = %(now)s,
     lease_until = %(lease_until)s
 WHERE id = %(run)s
+"""
+
+_INTERRUPT = """
+UPDATE chat_run SET status = 'interrupted', error_code = %(code)s, finished_at = %(now)s
+WHERE thread_id = %(thread)s AND status IN ('queued', 'in_progress') AND lease_until < %(now)s
 """
 
 _END = """
@@ -234,25 +232,29 @@ WITH run AS (
         AND earlier.direction = 'outgoing'
 ), thread AS (
     UPDATE chat_thread SET last_number = last_number + %(has_answer)s::int, updated_at = %(now)s,
-        raised = COALESCE(NULLIF(%(raised)s, ''), raised)
+        raised = COALESCE(NULLIF(%(raised)s::text, ''), raised)
     FROM run WHERE id = run.thread_id
     RETURNING last_number
 ), answer AS (
     INSERT INTO chat_message
         (id, thread_id, number, turn, direction, body, transcript, superseded, run_id, flags)
-    SELECT %(message)s, question.thread_id, thread.last_number, question.turn, 'outgoing', %(body)s, '', false,
-        %(run)s, %(flags)s
+    SELECT %(message)s::uuid, question.thread_id, thread.last_number, question.turn, 'outgoing', %(body)s::text, '',
+        false, %(run)s::uuid, %(flags)s::jsonb
     FROM question, thread WHERE %(has_answer)s
 )
 SELECT 1 FROM run
 """
 
 
-def queue_run(thread: LockedThread, message: Message) -> Run:
-    """Store a message of the person's under the thread's next number, with the run that is to answer it."""
+def queue_run(thread: LockedThread, message: Message, *, is_somebody_else: bool = False) -> Steps[Run]:
+    """Store a message of the person's under the thread's next number, with the run that is to answer it.
+
+    With `is_somebody_else` the thread forgets whom it knew.
+    """
     run = Run(thread_id=thread.id, message_id=message.id, lease_until=clock.now() + LEASE)
-    write(
+    yield from tell(
         _QUEUE,
+        is_somebody_else=is_somebody_else,
         message=message.id,
         thread=thread.id,
         number=thread.last_number + 1,
@@ -268,13 +270,18 @@ def queue_run(thread: LockedThread, message: Message) -> Run:
     return run
 
 
-def begin_run(run_id: UUID, *, thread_id: UUID, assistant_id: int | None) -> None:
+def interrupt_lapsed(thread_id: UUID) -> Steps[None]:
+    """Close those of a thread's runs whose process is gone."""
+    yield from tell(_INTERRUPT, thread=thread_id, code=errors.RUN_INTERRUPTED.code, now=clock.now())
+
+
+def begin_run(run_id: UUID, *, thread_id: UUID, assistant_id: int | None) -> Steps[None]:
     """Mark a run as being answered by the assistant, or by rules."""
     now = clock.now()
-    write(_BEGIN, run=run_id, thread=thread_id, assistant=assistant_id, now=now, lease_until=now + LEASE)
+    yield from tell(_BEGIN, run=run_id, thread=thread_id, assistant=assistant_id, now=now, lease_until=now + LEASE)
 
 
-def end_run(run_id: UUID, *, message_id: UUID | None, **columns: Any) -> bool:
+def end_run(run_id: UUID, *, message_id: UUID | None, **columns: Any) -> Steps[bool]:
     """Give a run its terminal status and store its answer, if it has one; False when it was over already."""
     columns |= {"now": clock.now(), "message": message_id, "has_answer": message_id is not None}
-    return bool(write(_END, run=run_id, **columns))
+    return bool((yield from ask(_END, run=run_id, **columns)))

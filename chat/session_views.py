@@ -358,9 +358,8 @@ class ApiChatView(UserView):
         incoming = Incoming(
             content=message["content"], idempotency_key=idempotency_key(request), language=client_language()
         )
-        run = await service.run_of(
-            in_db(sessions.accept_api_message, owner=owner, thread_id=message["session_id"], incoming=incoming)
-        )
+        accepting = in_db(sessions.accept_api_message, owner=owner, thread_id=message["session_id"], incoming=incoming)
+        run = await service.run_of(accepting, owner)
         outcome = await service.process_message(run)
         return Response(
             {

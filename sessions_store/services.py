@@ -6,7 +6,7 @@ from typing import NamedTuple
 from healthmate.common import clock
 from healthmate.common.cleanup import CleanUp
 from healthmate.common.devices import short_hash
-from healthmate.common.prepared import Prepared
+from healthmate.common.steps import Prepared, Steps, now
 from sessions_store import selectors
 from sessions_store.models import MAX_SESSION_TTL, ConversationState, default_session_ttl
 
@@ -60,15 +60,15 @@ def set_session_lock(device_id: str, active_agent: str, session_ttl: int | None 
     )
 
 
-def find_session_lock(device_id: str) -> SessionLock | None:
+def find_session_lock(device_id: str) -> Steps[SessionLock | None]:
     """The device's lock; None when there is none or its time is over."""
-    lock = _lock_of.first(device_id=device_id)
+    lock = yield from _lock_of.first(device_id=device_id)
     return None if lock is None or is_expired(lock, clock.now()) else lock
 
 
 def get_session_lock(device_id: str) -> str | None:
     """The assistant that serves the device; None when there is none or its time is over."""
-    lock = find_session_lock(device_id)
+    lock = now(find_session_lock(device_id))
     return lock.active_agent if lock else None
 
 

@@ -21,6 +21,7 @@ from healthmate.common import errors
 from healthmate.common.db import in_db
 from healthmate.common.errors import ApiError
 from healthmate.common.loop import own_task, per_loop
+from healthmate.common.steps import on_loop
 
 logger = logging.getLogger(__name__)
 
@@ -52,15 +53,19 @@ class ChatService:
         Without a thread it goes to the owner's conversation on the website. Raises ApiError THREAD_NOT_FOUND,
         RUN_ACTIVE, IDEMPOTENCY_KEY_REUSED.
         """
-        return await in_db(conversations.accept_message, owner=owner, thread_id=thread_id, incoming=incoming)
+        if thread_id is None or incoming.idempotency_key:
+            return await in_db(conversations.accept_message, owner=owner, thread_id=thread_id, incoming=incoming)
+        run = await on_loop(conversations.queueing(owner=owner, thread_id=thread_id, incoming=incoming))
+        return run, True
 
     async def send(self, *, owner: Owner, thread_id: UUID | None, incoming: Incoming) -> Run:
         """Store the message and start its run, which goes on whoever listens."""
-        return await self.run_of(self.add_message(owner=owner, thread_id=thread_id, incoming=incoming))
+        accepting = self.add_message(owner=owner, thread_id=thread_id, incoming=incoming)
+        return await self.run_of(accepting, owner)
 
-    async def run_of(self, accepting: Coroutine[Any, Any, tuple[Run, bool]]) -> Run:
+    async def run_of(self, accepting: Coroutine[Any, Any, tuple[Run, bool]], owner: Owner) -> Run:
         """The run of a message that is being stored, started if it is new, also when the client has gone meanwhile."""
-        task = own_task(_start(accepting))
+        task = own_task(_start(accepting, owner))
         tasks = _starting()
         tasks.add(task)
         task.add_done_callback(tasks.discard)
@@ -68,15 +73,20 @@ class ChatService:
 
     async def regenerate(self, *, owner: Owner, thread_id: UUID) -> Run:
         """Answer the newest message again. Raises ApiError THREAD_NOT_FOUND, NOTHING_TO_REGENERATE, RUN_ACTIVE."""
-        return await self.run_of(in_db(conversations.accept_regeneration, owner=owner, thread_id=thread_id))
+        accepting = in_db(conversations.accept_regeneration, owner=owner, thread_id=thread_id)
+        return await self.run_of(accepting, owner)
 
     async def stop(self, *, owner: Owner, thread_id: UUID) -> Run | None:
         """End the run in progress and keep what it has written; None when there is none."""
         run = await in_db(selectors.running, owner, thread_id)
         if run is not None:
-            current_executor()  # listens, where the run is this process's
-            current_run_log().request_stop(str(run.id))
+            self.stop_run(run.id)
         return run
+
+    def stop_run(self, run_id: UUID) -> None:
+        """End a run in progress and keep what it has written, whichever process answers it."""
+        current_executor()  # listens, where the run is this process's
+        current_run_log().request_stop(str(run_id))
 
     async def process_message(self, run: Run) -> RunOutcome:
         """Wait for a run's end. Raises ApiError with the run's error when it ended without its answer."""
@@ -112,10 +122,10 @@ class ChatService:
         return await in_db(selectors.history, owner, thread_id)
 
 
-async def _start(accepting: Coroutine[Any, Any, tuple[Run, bool]]) -> Run:
+async def _start(accepting: Coroutine[Any, Any, tuple[Run, bool]], owner: Owner) -> Run:
     run, is_new = await accepting
     if is_new:
-        current_executor().start(run)
+        current_executor().start(run, session_key=owner.lock_key)
     return run
 
 

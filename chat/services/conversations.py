@@ -14,6 +14,7 @@ from chat.run_queries import LEASE, LockedThread, OpenRun
 from chat.services import session_locks
 from healthmate.common import clock, errors
 from healthmate.common.errors import ApiError
+from healthmate.common.steps import Steps, now, together
 
 MAX_WAITING = 20  # messages of one thread that may wait for their turn
 TITLE_CHARS = 80
@@ -59,7 +60,7 @@ def repeated_run(*, owner: Owner, place: str, incoming: Incoming) -> Run | None:
     """
     if not incoming.idempotency_key:
         return None
-    contact = _locked_contact(owner)
+    contact = locked_contact(owner)
     used = IdempotencyKey.objects.select_related("run").filter(contact=contact, key=incoming.idempotency_key).first()
     if used is None:
         return None
@@ -83,7 +84,7 @@ def accept_message(
             selectors.thread_of(owner, thread_id)
         if repeated := repeated_run(owner=owner, place=place, incoming=incoming):
             return repeated, False
-    run = _queue(_locked_thread(owner, thread_id or _website_thread(owner, incoming)), incoming)
+    run = now(queueing(owner=owner, thread_id=thread_id or _website_thread(owner, incoming), incoming=incoming))
     if incoming.idempotency_key:
         IdempotencyKey.objects.create(
             contact=contact_of(owner),
@@ -100,8 +101,10 @@ def accept_regeneration(*, owner: Owner, thread_id: UUID) -> tuple[Run, bool]:
 
     Raises ApiError THREAD_NOT_FOUND, NOTHING_TO_REGENERATE, RUN_ACTIVE.
     """
-    thread = _locked_thread(owner, thread_id)
-    if open_runs(thread.id):
+    thread, runs = now(lock(owner, thread_id))
+    if thread is None:
+        raise ApiError(errors.THREAD_NOT_FOUND)
+    if runs:
         raise ApiError(errors.RUN_ACTIVE)
     message = Message.objects.filter(thread_id=thread.id, direction=Message.Direction.INCOMING).last()
     if message is None:
@@ -112,9 +115,8 @@ def accept_regeneration(*, owner: Owner, thread_id: UUID) -> tuple[Run, bool]:
 @transaction.atomic
 def add_message(*, thread_id: UUID, content: str) -> Message:
     """Store what a person said, without answering it. Raises ApiError THREAD_NOT_FOUND."""
-    thread = _locked_thread(None, thread_id)
     message = Message(direction=Message.Direction.INCOMING, body=content)
-    thread = _understood(thread, message)
+    thread = _understood(now(_locked_thread(None, thread_id)), message)
     Thread.objects.filter(id=thread.id).update(language=thread.language, title=thread.title)
     return _append(thread, message)
 
@@ -122,7 +124,7 @@ def add_message(*, thread_id: UUID, content: str) -> Message:
 @transaction.atomic
 def add_answer(*, thread_id: UUID, text: str) -> Message:
     """Store what the assistant said after the newest message. Raises ApiError THREAD_NOT_FOUND."""
-    return _append(_locked_thread(None, thread_id), Message(direction=Message.Direction.OUTGOING, body=text))
+    return _append(now(_locked_thread(None, thread_id)), Message(direction=Message.Direction.OUTGOING, body=text))
 
 
 def messages_of(*, thread_id: UUID) -> list[Message]:
@@ -137,36 +139,15 @@ def interrupt_lapsed_runs(runs: selectors.RunQuerySet) -> int:
     )
 
 
-def open_runs(thread_id: UUID) -> list[OpenRun]:
-    """The runs of a locked thread that are really going on or waiting; those of dead processes are closed."""
-    found = run_queries.open_runs(thread_id)
-    if any(run.lease_until and run.lease_until < clock.now() for run in found):
-        interrupt_lapsed_runs(Run.objects.filter(thread=thread_id))
-        return run_queries.open_runs(thread_id)
-    return found
+def queueing(*, owner: Owner, thread_id: UUID, incoming: Incoming) -> Steps[Run]:
+    """Store what a person said in a thread and queue its answer.
 
-
-def _website_thread(owner: Owner, incoming: Incoming) -> UUID:
-    """The conversation that the session lock keeps open, else a fresh one: an earlier one is not shown again."""
-    contact = _locked_contact(owner)
-    newest = Thread.objects.filter(contact=contact, kind=Thread.Kind.WEBSITE).order_by("-created_at").first()
-    if says_not_me(incoming.content):
-        session_locks.forget(owner.lock_key)
-    elif newest and (
-        not newest.last_number or session_locks.read(owner.lock_key) or run_queries.open_runs(newest.id)
-    ):  # the lock is set when the first answer begins
-        return newest.id
-    return Thread.objects.create(contact=contact, kind=Thread.Kind.WEBSITE, language=incoming.language).id
-
-
-def _locked_contact(owner: Owner) -> Contact:
-    """The owner's contact, under a lock that is taken before any thread's."""
-    found = selectors.contacts_of(owner).select_for_update().first()
-    return found or Contact.objects.select_for_update().get(pk=contact_of(owner).pk)
-
-
-def _queue(thread: LockedThread, incoming: Incoming) -> Run:
-    if sum(run.status == Run.Status.QUEUED for run in open_runs(thread.id)) >= MAX_WAITING:
+    Raises ApiError THREAD_NOT_FOUND, RUN_ACTIVE (nothing is stored).
+    """
+    thread, runs = yield from lock(owner, thread_id)
+    if thread is None:
+        raise ApiError(errors.THREAD_NOT_FOUND)
+    if sum(run.status == Run.Status.QUEUED for run in runs) >= MAX_WAITING:
         raise ApiError(errors.RUN_ACTIVE)
     message = Message(
         direction=Message.Direction.INCOMING,
@@ -174,22 +155,55 @@ def _queue(thread: LockedThread, incoming: Incoming) -> Run:
         media_url="\n".join(incoming.media_urls) or None,
         transcript="\n\n".join(incoming.transcripts),
     )
-    return run_queries.queue_run(_understood(thread, message), message)
+    return (
+        yield from run_queries.queue_run(
+            _understood(thread, message), message, is_somebody_else=says_not_me(message.text)
+        )
+    )
 
 
-def _locked_thread(owner: Owner | None, thread_id: UUID) -> LockedThread:
-    thread = run_queries.lock_thread(owner, thread_id)
+def lock(owner: Owner | None, thread_id: UUID) -> Steps[tuple[LockedThread | None, list[OpenRun]]]:
+    """The owner's thread (without an owner any) under its lock, and its runs that are really going on or waiting.
+
+    Runs of dead processes are closed.
+    """
+    thread, runs = yield from together(run_queries.lock_thread(owner, thread_id), run_queries.open_runs(thread_id))
+    if thread is None:
+        return None, []
+    if any(run.lease_until and run.lease_until < clock.now() for run in runs):
+        yield from run_queries.interrupt_lapsed(thread_id)
+        runs = yield from run_queries.open_runs(thread_id)
+    return thread, runs
+
+
+def _website_thread(owner: Owner, incoming: Incoming) -> UUID:
+    """The conversation that the session lock keeps open, else a fresh one: an earlier one is not shown again."""
+    contact = locked_contact(owner)
+    newest = Thread.objects.filter(contact=contact, kind=Thread.Kind.WEBSITE).order_by("-created_at").first()
+    if says_not_me(incoming.content):
+        session_locks.forget(owner.lock_key)
+    elif newest and (
+        not newest.last_number or session_locks.read(owner.lock_key) or now(lock(owner, newest.id))[1]
+    ):  # the lock is set when the first answer begins
+        return newest.id
+    return Thread.objects.create(contact=contact, kind=Thread.Kind.WEBSITE, language=incoming.language).id
+
+
+def locked_contact(owner: Owner) -> Contact:
+    """The owner's contact, under a lock that is taken before any thread's."""
+    found = selectors.contacts_of(owner).select_for_update().first()
+    return found or Contact.objects.select_for_update().get(pk=contact_of(owner).pk)
+
+
+def _locked_thread(owner: Owner | None, thread_id: UUID) -> Steps[LockedThread]:
+    thread = yield from run_queries.lock_thread(owner, thread_id)
     if thread is None:
         raise ApiError(errors.THREAD_NOT_FOUND)
     return thread
 
 
 def _understood(thread: LockedThread, message: Message) -> LockedThread:
-    """The thread as the message leaves it: its language, its title; "this is not me" forgets who it was."""
-    if says_not_me(message.text):
-        Thread.objects.filter(id=thread.id).update(
-            patient=None, identity_level=Thread.Level.ANONYMOUS, consent_asked_turn=None
-        )
+    """The thread as the message leaves it: its language, its title."""
     title = thread.title or " ".join(message.text.split())[:TITLE_CHARS]
     return thread._replace(language=detect_language(message.text, default=thread.language), title=title)
 

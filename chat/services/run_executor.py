@@ -12,10 +12,12 @@ from django.db import DatabaseError
 from django.utils.translation import override
 
 from chat.events import RunCancelled, RunCompleted, RunFailed, RunStarted, Usage
-from chat.models import Run
+from chat.models import Run, Thread
 from chat.run_log import RunLog, UnknownRunError, current_run_log, follow
 from chat.run_queries import LEASE
 from chat.services import run_store
+from chat.services.base_turn import BaseTurn
+from chat.services.clinical_turn import ClinicalTurn
 from chat.services.mirror import mirror
 from chat.services.model_io import ModelError
 from chat.services.openai_service import OpenAIService
@@ -24,12 +26,13 @@ from chat.services.run_store import ClaimedRun, RunEnding, StoredEnding, ThreadB
 from chat.services.turn import Turn
 from healthmate.common import errors
 from healthmate.common.db import in_db
-from healthmate.common.errors import ErrorCode
+from healthmate.common.errors import ApiError, ErrorCode
 from healthmate.common.loop import own_task, per_loop
 
 logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 1.0
+SERVER_SIDE = 500  # the status from which on an error is ours, and may pass
 STORE_ATTEMPTS = 8  # one, two, four ... seconds apart
 
 
@@ -51,12 +54,12 @@ class RunExecutor:
         self._leases: asyncio.Task[None] | None = None
         log.on_stop(self._stop)
 
-    def start(self, run: Run) -> None:
+    def start(self, run: Run, *, session_key: str) -> None:
         """Answer `run`, after whatever waits in its thread already."""
         self._log.open(str(run.id))
         thread_id = run.thread_id
         self._waiting.setdefault(thread_id, set()).add(run.id)
-        task = own_task(self._ticket(run, self._last.get(thread_id)))
+        task = own_task(self._ticket(run, session_key, self._last.get(thread_id)))
         self._last[thread_id] = task
         task.add_done_callback(lambda done: self._forget(thread_id, done))
         if self._leases is None or self._leases.done():
@@ -102,12 +105,12 @@ class RunExecutor:
             except DatabaseError as error:
                 logger.warning("leases could not be renewed: %s", type(error).__name__)
 
-    async def _ticket(self, run: Run, before: asyncio.Task[None] | None) -> None:
+    async def _ticket(self, run: Run, session_key: str, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])
         waiting = self._waiting[run.thread_id]
         try:
-            claimed = await self._claim(run.thread_id, waiting)
+            claimed = await self._claim(run.thread_id, waiting, session_key)
         except Exception:  # nothing has begun, and the run's readers must be told all the same
             logger.exception("run %s could not begin", run.id)
             waiting.discard(run.id)
@@ -120,10 +123,10 @@ class RunExecutor:
         waiting.discard(claimed.run_id)
         await self._own(claimed)
 
-    async def _claim(self, thread_id: UUID, waiting: set[UUID]) -> ClaimedRun | None:
+    async def _claim(self, thread_id: UUID, waiting: set[UUID], session_key: str) -> ClaimedRun | None:
         while True:
             try:
-                return await in_db(run_store.claim_next_run, thread_id=thread_id, among=frozenset(waiting))
+                return await run_store.claim_next_run(thread_id=thread_id, among=frozenset(waiting), key=session_key)
             except ThreadBusyError as busy:  # answered by another process
                 feed = await open_feed(busy.run_id)
                 if feed.over:  # and its ending is yet to be stored
@@ -141,7 +144,7 @@ class RunExecutor:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - for the type checker
         self._running[claimed.run_id] = task
-        turn = Turn(claimed, self._service, self._log)
+        turn = _turn_of(claimed)(claimed, self._service, self._log)
         try:
             await self._execute(turn)
         finally:
@@ -150,7 +153,7 @@ class RunExecutor:
             if not turn.is_over:
                 await turn.emit(RunFailed, **_failure(errors.PROCESSING_ERROR, text=turn.text, flags=turn.flags))
 
-    async def _execute(self, turn: Turn) -> None:
+    async def _execute(self, turn: BaseTurn) -> None:
         """Make the answer, then end the run: neither a stop nor the process's going down cuts the ending short."""
         await turn.emit(RunStarted, thread_id=str(turn.claimed.thread_id))
         status, error = Run.Status.COMPLETED, None
@@ -162,7 +165,7 @@ class RunExecutor:
             cancelled, (status, error) = stop, self._why_cancelled(turn)
         except TimeoutError:
             status, error = Run.Status.FAILED, errors.REQUEST_TIMEOUT
-        except ModelError as failure:
+        except (ModelError, ApiError) as failure:
             status, error = Run.Status.FAILED, failure.error
         except Exception:  # whatever else went wrong, the run must end and its reader be told
             logger.exception("run %s failed", turn.claimed.run_id)
@@ -176,15 +179,15 @@ class RunExecutor:
         if cancelled is not None:
             raise cancelled
 
-    def _why_cancelled(self, turn: Turn) -> tuple[Run.Status, ErrorCode | None]:
+    def _why_cancelled(self, turn: BaseTurn) -> tuple[Run.Status, ErrorCode | None]:
         if turn.claimed.run_id in self._stopped:
             turn.flags.append("cancelled")
             return Run.Status.CANCELLED, None
         return Run.Status.INTERRUPTED, errors.RUN_INTERRUPTED
 
-    async def _end(self, turn: Turn, status: Run.Status, error: ErrorCode | None) -> None:
+    async def _end(self, turn: BaseTurn, status: Run.Status, error: ErrorCode | None) -> None:
         """Store the ending and tell the readers what really stands."""
-        await turn.say_what_was_done()
+        await turn.wrap_up(status)
         if status != Run.Status.COMPLETED and turn.text and "partial" not in turn.flags:
             turn.flags.append("partial")
         ending = RunEnding(
@@ -195,6 +198,7 @@ class RunExecutor:
             input_tokens=turn.input_tokens,
             output_tokens=turn.output_tokens,
             flags=turn.flags,
+            evidence=turn.evidence,
         )
         stored = await self._store(turn.claimed.run_id, ending)
         if stored is not None and stored.status != status:
@@ -203,24 +207,26 @@ class RunExecutor:
         told = {"message_id": message, "text": turn.text, "flags": turn.flags}
         if status == Run.Status.COMPLETED and message:
             usage = Usage(turn.input_tokens, turn.output_tokens)
-            await turn.emit(RunCompleted, **told, usage=usage)
+            await turn.emit(RunCompleted, **told, evidence=turn.evidence, usage=usage)
             self._mirror(turn)
         elif status == Run.Status.CANCELLED:
-            await turn.emit(RunCancelled, **told)
+            await turn.emit(RunCancelled, **told, evidence=turn.evidence)
         else:
             error = error or errors.PROCESSING_ERROR
             logger.warning("run %s %s: %s", turn.claimed.run_id, status, error.code)
             with override(turn.claimed.language):
                 await turn.emit(RunFailed, **_failure(error, **told))
 
-    def _mirror(self, turn: Turn) -> None:
+    def _mirror(self, turn: BaseTurn) -> None:
         claimed = turn.claimed
+        if claimed.kind == Thread.Kind.CLINICAL:
+            return  # a record stays here
         self._later(mirror(self._service, thread_id=claimed.thread_id, question=claimed.question, answer=turn.text))
 
     async def _store(self, run_id: UUID, ending: RunEnding) -> StoredEnding | None:
         """Store an ending; while the database is away, later: the readers need not wait for that."""
         try:
-            return await in_db(run_store.close_run, run_id=run_id, ending=ending)
+            return await run_store.close_run(run_id=run_id, ending=ending)
         except DatabaseError as error:
             logger.error("the ending of run %s is not stored yet: %s", run_id, type(error).__name__)
         self._later(self._store_later(run_id, ending))
@@ -230,7 +236,7 @@ class RunExecutor:
         for attempt in range(STORE_ATTEMPTS):
             await asyncio.sleep(2**attempt)
             try:
-                await in_db(run_store.close_run, run_id=run_id, ending=ending)
+                await run_store.close_run(run_id=run_id, ending=ending)
             except DatabaseError as error:
                 logger.warning("the ending of run %s is still not stored: %s", run_id, type(error).__name__)
             else:
@@ -243,7 +249,11 @@ class RunExecutor:
 
 
 def _failure(error: ErrorCode, **fields: Any) -> dict[str, Any]:
-    return {"code": error.code, "message": str(error.message), "retryable": True, **fields}
+    return {"code": error.code, "message": str(error.message), "retryable": error.status >= SERVER_SIDE, **fields}
+
+
+def _turn_of(claimed: ClaimedRun) -> type[BaseTurn]:
+    return ClinicalTurn if claimed.kind == Thread.Kind.CLINICAL else Turn
 
 
 @per_loop

@@ -11,6 +11,8 @@ from typing import TypeVar
 from django.db import DatabaseError, connection, transaction
 
 from healthmate.common import metrics
+from healthmate.common.db import in_db
+from healthmate.common.steps import now, on_loop
 from sessions_store import services as sessions
 from sessions_store.services import SessionLock
 
@@ -21,27 +23,40 @@ T = TypeVar("T")
 
 def read(key: str) -> SessionLock | None:
     """The lock that the owner's conversation is kept open by; None when there is none, or no telling."""
-    return _tried("read", sessions.find_session_lock, key)
+    return _tried("read", lambda: now(sessions.find_session_lock(key)))
 
 
-def keep(key: str, slug: str, lock: SessionLock | None) -> None:
-    """Let the assistant serve the owner from now on; `lock` is what stands already."""
+async def read_on_loop(key: str) -> SessionLock | None:
+    """The same, without a thread."""
+    try:
+        return await on_loop(sessions.find_session_lock(key), once=True)
+    except DatabaseError as error:
+        _go_on_without("read", error)
+        return None
+
+
+async def keep(key: str, slug: str, lock: SessionLock | None) -> None:
+    """Let the assistant serve the owner from now on, unless `lock`, which stands already, says nearly the same."""
     if lock is None or lock.active_agent != slug or not lock.is_fresh:
-        _tried("write", sessions.set_session_lock, key, slug)
+        await in_db(_tried, "write", lambda: sessions.set_session_lock(key, slug))
 
 
 def forget(key: str) -> None:
     """Let the owner start afresh."""
-    _tried("clear", sessions.clear_session_lock, key)
+    _tried("clear", lambda: sessions.clear_session_lock(key))
 
 
-def _tried(operation: str, work: Callable[..., T], *arguments: str) -> T | None:
+def _tried(operation: str, work: Callable[[], T]) -> T | None:
     # A savepoint only where there is a transaction that a failure would spoil.
     apart = transaction.atomic() if connection.in_atomic_block else nullcontext()
     try:
         with apart:
-            return work(*arguments)
+            return work()
     except DatabaseError as error:
-        logger.error("session locks: %s failed (%s); going on without", operation, type(error).__name__)
-        metrics.count_session_lock_fallback(operation)
+        _go_on_without(operation, error)
         return None
+
+
+def _go_on_without(operation: str, error: DatabaseError) -> None:
+    logger.error("session locks: %s failed (%s); going on without", operation, type(error).__name__)
+    metrics.count_session_lock_fallback(operation)

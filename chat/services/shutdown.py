@@ -5,6 +5,7 @@ from django.conf import settings
 from chat.run_log import current_run_log
 from chat.services.openai_service import close_clients
 from chat.services.run_executor import current_executor
+from healthmate.common.steps import close_connections
 
 
 async def shut_down() -> None:
@@ -12,3 +13,4 @@ async def shut_down() -> None:
     await current_executor().shut_down(grace=settings.SHUTDOWN_GRACE)
     await close_clients()
     await current_run_log().aclose()
+    await close_connections()

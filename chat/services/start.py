@@ -1,11 +1,11 @@
 """The start of a process: what would be loaded and opened by the first message is, before anybody writes."""
 
-from django.db import connection
+import gc
 
 from chat.services import openai_service
 from chat.services.run_executor import current_executor
 from chat.tool_registry import registered_tools
-from healthmate.common.db import in_db
+from healthmate.common.steps import open_connections
 
 
 async def warm_up() -> None:
@@ -14,4 +14,7 @@ async def warm_up() -> None:
     openai_service.warm_up()
     for tool in registered_tools().values():
         _ = tool.as_function
-    await in_db(connection.ensure_connection)
+    await open_connections()
+    # What is loaded by now stays: the collector need not look through all of it again while people wait.
+    gc.collect()
+    gc.freeze()

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from healthmate.accounts.models import TokenFamily, User
 from healthmate.common import clock
-from healthmate.common.prepared import Prepared
+from healthmate.common.steps import Prepared, Steps
 
 _FAMILY = tuple(field.attname for field in TokenFamily._meta.concrete_fields)
 _USER = tuple(field.attname for field in User._meta.concrete_fields)
@@ -26,7 +26,7 @@ _family_of = Prepared(
 )
 
 
-def good_family(*, family_id: UUID, user_id: UUID) -> TokenFamily | None:
+def good_family(*, family_id: UUID, user_id: UUID) -> Steps[TokenFamily | None]:
     """The user's family with its user loaded, or None when its tokens are no longer honoured."""
-    family = _family_of.first(family_id=family_id, user_id=user_id)
+    family = yield from _family_of.first(family_id=family_id, user_id=user_id)
     return family if family and family.is_good(clock.now()) else None

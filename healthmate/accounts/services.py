@@ -14,10 +14,11 @@ from django.views.decorators.debug import sensitive_variables
 
 from healthmate.accounts import selectors, tokens
 from healthmate.accounts.models import TokenFamily, User
-from healthmate.accounts.tokens import TokenPair
+from healthmate.accounts.tokens import Login, TokenPair
 from healthmate.common import clock, errors
 from healthmate.common.cleanup import CleanUp
 from healthmate.common.errors import ApiError
+from healthmate.common.steps import now
 
 logger = logging.getLogger(__name__)
 
@@ -99,15 +100,20 @@ def issue_ticket(*, family: TokenFamily) -> Ticket:
 
 def redeem_ticket(*, ticket: str) -> User:
     """The user of a ticket, once. Raises ApiError INVALID_TOKEN for one unknown, used, expired or logged out."""
+    return redeem_ticket_for_login(ticket=ticket).family.user
+
+
+def redeem_ticket_for_login(*, ticket: str) -> Login:
+    """Whose ticket it is, as if an access token had been issued now; once. Raises ApiError INVALID_TOKEN."""
     key = _ticket_key(ticket)
     held = cache.get(key)
     # Deleting is atomic and tells who did it: of two that redeem at once, one wins.
     if held is None or not cache.delete(key):
         raise ApiError(errors.INVALID_TOKEN)
-    family = selectors.good_family(family_id=UUID(held[0]), user_id=UUID(held[1]))
+    family = now(selectors.good_family(family_id=UUID(held[0]), user_id=UUID(held[1])))
     if family is None:
         raise ApiError(errors.INVALID_TOKEN)
-    return family.user
+    return Login(family=family, expires_at=tokens.end_of_a_token_from_now())
 
 
 def _ticket_key(ticket: str) -> str:

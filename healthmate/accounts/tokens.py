@@ -1,7 +1,7 @@
 """The door to simplejwt: access and refresh tokens, and who bears one."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from uuid import UUID, uuid4
 
@@ -15,8 +15,9 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from healthmate.accounts import selectors
 from healthmate.accounts.models import TokenFamily, User
-from healthmate.common import errors
+from healthmate.common import clock, errors
 from healthmate.common.errors import CHALLENGE, ApiError
+from healthmate.common.steps import Steps, now, on_loop
 
 FAMILY_CLAIM = "family"
 SCHEME = "bearer"
@@ -30,6 +31,7 @@ class Claims:
     user_id: UUID
     family_id: UUID
     jti: str
+    expires_at: datetime
 
     @classmethod
     def of(cls, payload: Any) -> Self:
@@ -39,8 +41,9 @@ class Claims:
                 user_id=UUID(payload[api_settings.USER_ID_CLAIM]),
                 family_id=UUID(payload[FAMILY_CLAIM]),
                 jti=str(payload[api_settings.JTI_CLAIM]),
+                expires_at=datetime.fromtimestamp(payload["exp"], UTC),
             )
-        except (KeyError, ValueError, TypeError, AttributeError):
+        except (KeyError, ValueError, TypeError, AttributeError, OverflowError, OSError):
             raise ApiError(errors.INVALID_TOKEN) from None
 
 
@@ -53,6 +56,14 @@ class TokenPair:
     expires_in: int  # seconds until the access token expires
     jti: str
     refresh_expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """Who bears an access token, and until when it is good."""
+
+    family: TokenFamily
+    expires_at: datetime
 
 
 def issue_pair(*, user_id: UUID, family_id: UUID) -> TokenPair:
@@ -97,14 +108,13 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[User, TokenFamily] | None:
         """The bearer; None without the header. Raises AuthenticationFailed (INVALID_TOKEN) for a bad one."""
-        scheme, _, raw = request.headers.get("Authorization", "").strip().partition(" ")
-        if scheme.lower() != SCHEME:
-            return None
-        try:
-            family = bearer_of(raw.strip())
-        except ApiError:
-            raise AuthenticationFailed from None
-        return family.user, family
+        raw = _bearer_token(request)
+        return None if raw is None else _accepted(now(_logging_in(raw)))
+
+    async def authenticate_on_loop(self, request: Request) -> tuple[User, TokenFamily] | None:
+        """The same, without a thread."""
+        raw = _bearer_token(request)
+        return None if raw is None else _accepted(await on_loop(_logging_in(raw), once=True))
 
     def authenticate_header(self, request: Request) -> str:
         """The challenge of a 401."""
@@ -113,11 +123,41 @@ class BearerAuthentication(BaseAuthentication):
 
 def bearer_of(raw: str) -> TokenFamily:
     """The good family, with its user, of an access token. Raises ApiError INVALID_TOKEN."""
-    claims = read_access(raw)
-    family = selectors.good_family(family_id=claims.family_id, user_id=claims.user_id)
-    if family is None:
+    return login_of(raw).family
+
+
+def login_of(raw: str) -> Login:
+    """The good family, with its user, of an access token, and the token's end. Raises ApiError INVALID_TOKEN."""
+    login = now(_logging_in(raw))
+    if login is None:
         raise ApiError(errors.INVALID_TOKEN)
-    return family
+    return login
+
+
+def _logging_in(raw: str) -> Steps[Login | None]:
+    try:
+        claims = read_access(raw)
+    except ApiError:
+        return None
+    family = yield from selectors.good_family(family_id=claims.family_id, user_id=claims.user_id)
+    return Login(family=family, expires_at=claims.expires_at) if family else None
+
+
+def _bearer_token(request: Request) -> str | None:
+    scheme, _, raw = request.headers.get("Authorization", "").strip().partition(" ")
+    return raw.strip() if scheme.lower() == SCHEME else None
+
+
+def _accepted(login: Login | None) -> tuple[User, TokenFamily]:
+    if login is None:
+        raise AuthenticationFailed
+    return login.family.user, login.family
+
+
+def end_of_a_token_from_now() -> datetime:
+    """When an access token that is issued now expires."""
+    lifetime: timedelta = api_settings.ACCESS_TOKEN_LIFETIME
+    return clock.now() + lifetime
 
 
 def _verified(kind: type[Token], raw: Any) -> Token:  # simplejwt's own annotation asks for a Token here

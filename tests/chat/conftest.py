@@ -11,6 +11,7 @@ from pydantic import Field
 
 from chat.models import Assistant
 from chat.services.openai_service import close_clients
+from healthmate.common.steps import close_connections
 from healthmate.common.tools import IdentityGrant, IdentityLevel, ToolArguments, ToolContext, ToolResult, refuse, tool
 
 
@@ -116,6 +117,7 @@ async def closed_clients() -> AsyncIterator[None]:
     """For tests that use the door in an event loop of their own."""
     yield
     await close_clients()
+    await close_connections()
 
 
 @pytest.fixture
