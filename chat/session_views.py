@@ -1,7 +1,6 @@
 """Seed 4: a registered user's chat sessions, and `/api/chat` beside them."""
 
 from typing import Any
-from uuid import UUID
 
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -16,19 +15,18 @@ from chat.owners import Owner
 from chat.serializers import (
     ApiMessageIn,
     ApiRunOut,
-    FeedbackIn,
-    FeedbackOut,
     SessionIn,
     SessionMessageIn,
     SessionOut,
     SessionPage,
     SessionTitleIn,
     SessionWithMessages,
-    StopOut,
 )
-from chat.services import runs, sessions
+from chat.services import sessions
 from chat.services.chat_service import ChatService
 from chat.services.conversations import Incoming
+from chat.services.recovery import settle
+from chat.services.stopping import stop_all
 from chat.sse import session_events, session_events_with_ids
 from chat.stream_views import AFTER, RUN_ID, StreamView, resume_after, wanted_run
 from chat.views import (
@@ -42,7 +40,6 @@ from chat.views import (
 )
 from healthmate.common import errors
 from healthmate.common.db import in_db
-from healthmate.common.errors import ApiError
 from healthmate.common.schema import (
     BODY_ERRORS,
     USER_ONLY,
@@ -163,8 +160,9 @@ class SessionView(UserView):
     )
     async def get(self, request: Request, session_id: str) -> Response:
         """Read a session."""
-        owner = self.owner(request)
-        thread, messages = await in_db(selectors.session_with_messages, owner, parse_thread_id(session_id))
+        owner, thread_id = self.owner(request), parse_thread_id(session_id)
+        await settle(owner=owner, thread_id=thread_id)
+        thread, messages = await in_db(selectors.session_with_messages, owner, thread_id)
         return Response(SessionWithMessages({**_session(thread, owner), "messages": messages}).data)
 
     @extend_schema(
@@ -197,7 +195,7 @@ class SessionView(UserView):
     async def delete(self, request: Request, session_id: str) -> Response:
         """Delete a session."""
         owner, thread_id = self.owner(request), parse_thread_id(session_id)
-        await ChatService().stop(owner=owner, thread_id=thread_id)
+        await stop_all(owner=owner, thread_id=thread_id)
         await in_db(sessions.delete, owner=owner, thread_id=thread_id)
         return Response(status=204)
 
@@ -250,88 +248,6 @@ class SessionStreamView(UserView, StreamView):
         if run is None:
             return Response(status=204)
         return await self.stream(request, run.id, after=after)
-
-
-class RegenerateView(UserView, StreamView):
-    """`POST /api/chat/realtime/sessions/{id}/regenerate`."""
-
-    throttle_classes = (AddressThrottle, MessageThrottle)
-    plain = staticmethod(session_events)
-    numbered = staticmethod(session_events_with_ids)
-
-    @extend_schema(
-        tags=["sessions"],
-        summary="Answer the last message again",
-        description="Streams like `.../stream`; the new answer takes the place of the old one.",
-        auth=USER_ONLY,
-        parameters=[SESSION_ID],
-        request=None,
-        responses={
-            **event_stream(EXAMPLE_STREAM),
-            **error_responses(*BODY_ERRORS, *SESSION_ERRORS, errors.NOTHING_TO_REGENERATE, errors.RUN_ACTIVE),
-        },
-    )
-    async def post(self, request: Request, session_id: str) -> HttpResponseBase:
-        """Answer the last message again."""
-        run = await ChatService().regenerate(owner=self.owner(request), thread_id=parse_thread_id(session_id))
-        return await self.stream(request, run.id)
-
-
-class StopView(UserView):
-    """`POST /api/chat/realtime/sessions/{id}/stop`."""
-
-    @extend_schema(
-        tags=["sessions"],
-        summary="Stop the running answer",
-        description="What has been written is kept, with the flag `cancelled`; the stream closes with its `done`.",
-        auth=USER_ONLY,
-        parameters=[SESSION_ID],
-        request=None,
-        responses={
-            200: answer(StopOut, {"stopped": True, "run_id": EXAMPLE_ANSWER["run_id"]}, "Whether there was one."),
-            **error_responses(*BODY_ERRORS, *SESSION_ERRORS),
-        },
-    )
-    async def post(self, request: Request, session_id: str) -> Response:
-        """Stop the running answer."""
-        run = await ChatService().stop(owner=self.owner(request), thread_id=parse_thread_id(session_id))
-        return Response({"stopped": run is not None, "run_id": str(run.id) if run else None})
-
-
-class FeedbackView(UserView):
-    """`POST /api/chat/realtime/sessions/{id}/messages/{message_id}/feedback`."""
-
-    @extend_schema(
-        tags=["sessions"],
-        summary="Rate an answer",
-        description="`up` or `down`; rating again replaces the first.",
-        auth=USER_ONLY,
-        parameters=[SESSION_ID, path_parameter("message_id", "The answer's id.")],
-        request=body(FeedbackIn, {"rating": "up", "comment": "Clear and quick."}),
-        responses={
-            200: answer(
-                FeedbackOut,
-                {"message_id": EXAMPLE_ANSWER["message_id"], "rating": "up", "comment": "Clear and quick."},
-                "Kept.",
-            ),
-            **error_responses(*BODY_ERRORS, *SESSION_ERRORS, errors.MESSAGE_NOT_FOUND),
-        },
-    )
-    async def post(self, request: Request, session_id: str, message_id: str) -> Response:
-        """Rate an answer."""
-        given = self.parsed(request, FeedbackIn)
-        try:
-            answer_id = UUID(message_id)
-        except ValueError:
-            raise ApiError(errors.MESSAGE_NOT_FOUND) from None
-        feedback = await in_db(
-            runs.rate_answer,
-            owner=self.owner(request),
-            thread_id=parse_thread_id(session_id),
-            message_id=answer_id,
-            **given,
-        )
-        return Response({"message_id": message_id, "rating": feedback.rating, "comment": feedback.comment})
 
 
 class ApiChatView(UserView):

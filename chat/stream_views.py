@@ -26,6 +26,7 @@ from healthmate.common.errors import ApiError
 from healthmate.common.throttles import MessageThrottle
 
 RUN_ID = OpenApiParameter("run_id", UUID, description="Which answer to read: `X-Run-ID` of the stream that broke.")
+STOPPED_RUN = OpenApiParameter("run_id", UUID, description="Which answer; without it the one that is being written.")
 AFTER = OpenApiParameter("after", int, description="`seq` of the last event that the client has.")
 MAX_BODY = 2_621_440  # bytes; more is refused by the parser, which reads no further
 

@@ -1,6 +1,6 @@
 """Addresses of seeds 1, 4 and 5."""
 
-from chat import session_views, views, website_page_views, website_views
+from chat import session_answer_views, session_views, views, website_page_views, website_views
 from healthmate.common.routing import both
 
 SESSIONS = "api/chat/realtime/sessions"
@@ -18,11 +18,15 @@ urlpatterns = [
     *both(SESSIONS, session_views.SessionsView.as_view(), name="sessions"),
     *both(f"{SESSIONS}/<str:session_id>", session_views.SessionView.as_view(), name="session"),
     *both(f"{SESSIONS}/<str:session_id>/stream", session_views.SessionStreamView.as_view(), name="session-stream"),
-    *both(f"{SESSIONS}/<str:session_id>/stop", session_views.StopView.as_view(), name="session-stop"),
-    *both(f"{SESSIONS}/<str:session_id>/regenerate", session_views.RegenerateView.as_view(), name="session-regenerate"),
+    *both(f"{SESSIONS}/<str:session_id>/stop", session_answer_views.StopView.as_view(), name="session-stop"),
+    *both(
+        f"{SESSIONS}/<str:session_id>/regenerate",
+        session_answer_views.RegenerateView.as_view(),
+        name="session-regenerate",
+    ),
     *both(
         f"{SESSIONS}/<str:session_id>/messages/<str:message_id>/feedback",
-        session_views.FeedbackView.as_view(),
+        session_answer_views.FeedbackView.as_view(),
         name="session-feedback",
     ),
 ]

@@ -14,6 +14,7 @@ from chat.owners import Owner
 from chat.serializers import HistoryOut, MessageIn, RunOut, ThreadCreated
 from chat.services.chat_service import ChatService
 from chat.services.conversations import Incoming
+from chat.services.recovery import settle
 from healthmate.common import devices, errors
 from healthmate.common.errors import ApiError
 from healthmate.common.schema import (
@@ -169,7 +170,9 @@ class ThreadView(ConversationView):
     )
     async def get(self, request: Request, thread_id: str) -> Response:
         """The conversation so far."""
-        thread, messages = await ChatService().history(owner=self.owner(request), thread_id=parse_thread_id(thread_id))
+        owner, known_id = self.owner(request), parse_thread_id(thread_id)
+        await settle(owner=owner, thread_id=known_id)
+        thread, messages = await ChatService().history(owner=owner, thread_id=known_id)
         return Response(HistoryOut({"thread_id": thread.id, "messages": messages}).data)
 
 

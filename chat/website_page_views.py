@@ -9,7 +9,9 @@ from chat.models import Run
 from chat.owners import Owner
 from chat.serializers import MessageOut, StopOut
 from chat.services import website
-from chat.services.chat_service import ChatService
+from chat.services.recovery import settle
+from chat.services.stopping import StopOutcome, stop, stop_all
+from chat.stream_views import STOPPED_RUN, wanted_run
 from chat.views import EXAMPLE_HISTORY, EXAMPLE_RUN, ConversationView, client_language
 from healthmate.common import devices, errors
 from healthmate.common.db import in_db
@@ -60,6 +62,7 @@ class WebsiteHistoryView(ConversationView):
         """Read the device's conversation."""
         device = None if request.user.is_authenticated else devices.device_for(request)
         owner = Owner(device_id=device.id) if device else Owner(user_id=request.user.pk)
+        await settle(owner=owner)
         response = Response(WebsiteHistoryOut(await in_db(website.history, owner=owner)).data)
         response.headers["Cache-Control"] = "no-store"
         if device:
@@ -73,19 +76,25 @@ class WebsiteStopView(ConversationView):
     @extend_schema(
         tags=["website"],
         summary="Stop the running answer",
-        description="What has been written is kept, with the flag `cancelled`; the stream closes with `is_final`.",
+        description=(
+            "What has been written is kept, with the flag `cancelled`; the stream closes with `is_final`. "
+            "Answers when it is over, after 5 seconds at most."
+        ),
         auth=ANYBODY,
+        parameters=[STOPPED_RUN],
         request=None,
         responses={
-            200: answer(StopOut, {"stopped": True, "run_id": EXAMPLE_RUN["run_id"]}, "Whether there was one."),
+            200: answer(StopOut, {"stopped": True, "run_id": EXAMPLE_RUN["run_id"]}, "Whether it was stopped."),
             **error_responses(*BODY_ERRORS, *DEVICE_ERRORS),
         },
     )
     async def post(self, request: Request) -> Response:
         """Stop the running answer."""
-        owner = _known_owner(request)
-        run = await _stop(owner) if owner else None
-        return Response(StopOut({"stopped": run is not None, "run_id": run.id if run else None}).data)
+        owner, run_id = _known_owner(request), wanted_run(request)
+        thread = await in_db(website.open_conversation, owner=owner) if owner else None
+        if owner is None or thread is None:
+            return Response(StopOut(StopOutcome(stopped=False)).data)
+        return Response(StopOut(await stop(owner=owner, thread_id=thread.id, run_id=run_id)).data)
 
 
 class WebsiteResetView(ConversationView):
@@ -102,9 +111,9 @@ class WebsiteResetView(ConversationView):
     async def post(self, request: Request) -> Response:
         """Start over."""
         if owner := _known_owner(request):
-            await _stop(owner)
-            language = client_language()
-            await in_db(website.start_over, owner=owner, language=language)
+            if thread := await in_db(website.open_conversation, owner=owner):
+                await stop_all(owner=owner, thread_id=thread.id)
+            await in_db(website.start_over, owner=owner, language=client_language())
         return Response(status=204)
 
 
@@ -114,8 +123,3 @@ def _known_owner(request: Request) -> Owner | None:
         return Owner(user_id=request.user.pk)
     device = devices.read_device(request)
     return Owner(device_id=device.id) if device else None
-
-
-async def _stop(owner: Owner) -> Run | None:
-    thread = await in_db(website.open_conversation, owner=owner)
-    return await ChatService().stop(owner=owner, thread_id=thread.id) if thread else None

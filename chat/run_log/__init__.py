@@ -2,13 +2,14 @@
 
 from django.conf import settings
 
-from chat.run_log.feeds import KEEP_SECONDS, TERMINAL, Encode, RunFeed, RunLog, UnknownRunError, follow
+from chat.run_log.feeds import KEEP_SECONDS, LIVE_SECONDS, TERMINAL, Encode, RunFeed, RunLog, UnknownRunError, follow
 from chat.run_log.in_process import InProcessRunLog
 from chat.run_log.redis_log import RedisRunLog
 from healthmate.common.loop import per_loop
 
 __all__ = [
     "KEEP_SECONDS",
+    "LIVE_SECONDS",
     "TERMINAL",
     "Encode",
     "InProcessRunLog",

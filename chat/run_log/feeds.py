@@ -7,6 +7,7 @@ from typing import Protocol
 from chat.events import AnyRunEvent, RunCancelled, RunCompleted, RunFailed
 
 KEEP_SECONDS = 300.0  # how long a finished run can still be replayed
+LIVE_SECONDS = 3600  # how long a run that nobody ended can be, where it outlives its process
 TERMINAL = (RunCompleted, RunFailed, RunCancelled)
 
 Encode = Callable[[AnyRunEvent], bytes]
@@ -89,6 +90,9 @@ class RunLog(Protocol):
 
         `expected`: the database says that the run is not over, so its first sign may still be on its way.
         """
+
+    async def count(self, run_id: str) -> int:
+        """How many events of the run there are, whichever process wrote them. Raises UnknownRunError."""
 
     def watched(self) -> Mapping[str, RunFeed]:
         """The feeds held here of runs that another process answers: it may die and leave them without an end."""

@@ -31,6 +31,10 @@ class InProcessRunLog:
             raise UnknownRunError(run_id)
         return self._feeds[run_id]
 
+    async def count(self, run_id: str) -> int:
+        """See RunLog."""
+        return len((await self.feed(run_id)).events)
+
     def watched(self) -> Mapping[str, RunFeed]:
         """None: nobody else answers."""
         return {}

@@ -24,7 +24,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from chat.events import AnyRunEvent
-from chat.run_log.feeds import KEEP_SECONDS, RunFeed, UnknownRunError
+from chat.run_log.feeds import KEEP_SECONDS, LIVE_SECONDS, RunFeed, UnknownRunError
 from chat.run_log.in_process import InProcessRunLog
 from healthmate.common.loop import own_task
 
@@ -35,7 +35,6 @@ CLIENT_NAME = "healthmate-run-log"  # as `CLIENT LIST` shows it
 CONTROL_KEY = "healthmate:control"  # wishes to stop a run, read by every process
 WAKE_KEY = "healthmate:wake:"  # one per process: an entry there ends its reader's XREAD
 
-LIVE_SECONDS = 3600  # a stream that nobody closes is gone after that
 MAX_EVENTS = 20_000  # of one stream; older ones are trimmed, and its readers told that the run is unknown
 MAX_BATCH = 2000  # events in one call, so that Redis is not held up
 MAX_STOPS = 1000
@@ -128,6 +127,15 @@ class RedisRunLog(InProcessRunLog):
             self._news_for_reader()
         return held
 
+    async def count(self, run_id: str) -> int:
+        """See RunLog."""
+        if run_id in self._feeds:
+            return await super().count(run_id)
+        newest = await self._ask("XREVRANGE", RUN_KEY + run_id, "+", "-", "COUNT", 1)
+        if not newest:
+            raise UnknownRunError(run_id)
+        return _number(newest[0])
+
     def watched(self) -> Mapping[str, RunFeed]:
         """See RunLog."""
         return {run_id: feed for run_id, feed in self._foreign.items() if not feed.over}
@@ -183,14 +191,18 @@ class RedisRunLog(InProcessRunLog):
 
     async def _check_whole(self, run_id: str) -> None:
         """Raises UnknownRunError unless Redis has the run from its first event on."""
-        if self._closed:
-            raise UnknownRunError(run_id)
-        try:
-            oldest = await self._commands.execute_command("XRANGE", RUN_KEY + run_id, "-", "+", "COUNT", 1)
-        except (RedisError, OSError) as error:
-            raise UnknownRunError(run_id) from error
+        oldest = await self._ask("XRANGE", RUN_KEY + run_id, "-", "+", "COUNT", 1)
         if not oldest or _number(oldest[0]) > 1:
             raise UnknownRunError(run_id)
+
+    async def _ask(self, *command: str | int) -> Any:
+        """What Redis answers. Raises UnknownRunError when it cannot."""
+        if self._closed:
+            raise UnknownRunError
+        try:
+            return await self._commands.execute_command(*command)
+        except (RedisError, OSError) as error:
+            raise UnknownRunError from error
 
     # --- Connections ----------------------------------------------------------------------------------
 
