@@ -13,6 +13,7 @@ from django.db.models.functions import Cast
 
 from chat import selectors
 from chat.models import Assistant, Message, Run, Thread, ToolCall
+from chat.models.conversations import written_and_spoken
 from chat.owners import Owner
 from healthmate.common import clock, errors
 from healthmate.common.steps import Prepared, Steps, ask, tell
@@ -47,8 +48,8 @@ class OpenRun(NamedTuple):
 
     @property
     def text(self) -> str:
-        """All that was said: written, then spoken."""
-        return Message(body=self.body, transcript=self.transcript).text
+        """All that was said."""
+        return written_and_spoken(self.body, self.transcript)
 
 
 class PastCall(NamedTuple):

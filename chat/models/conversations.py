@@ -121,8 +121,8 @@ class Message(models.Model):
 
     @property
     def text(self) -> str:
-        """All that was said: written, then spoken."""
-        return "\n\n".join(part for part in (self.body, self.transcript) if part)
+        """All that was said."""
+        return written_and_spoken(self.body, self.transcript)
 
     @property
     def media_urls(self) -> list[str]:
@@ -133,6 +133,11 @@ class Message(models.Model):
     def role(self) -> str:
         """OpenAI's name for who said it."""
         return "user" if self.direction == self.Direction.INCOMING else "assistant"
+
+
+def written_and_spoken(body: str, transcript: str) -> str:
+    """A message as one text."""
+    return "\n\n".join(part for part in (body, transcript) if part)
 
 
 class MessageFeedback(models.Model):

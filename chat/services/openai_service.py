@@ -51,7 +51,7 @@ STREAMED = {
     "X-Stainless-Raw-Response": "stream",
 }
 FEW_STREAMS, MANY_STREAMS = 10, 100
-READ_SECONDS = 0.04  # between two reads of each of many streams: nobody reads faster, and each read has its price
+READ_SECONDS = 0.05  # between two reads of each of many streams: nobody reads faster, and each read has its price
 BREAKER_FAILURES = 3
 BREAKER_SECONDS = 15.0
 
