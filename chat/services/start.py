@@ -1,7 +1,5 @@
 """The start of a process: what would be loaded and opened by the first message is, before anybody writes."""
 
-import gc
-
 from chat.services import openai_service
 from chat.services.run_executor import current_executor
 from chat.tool_registry import registered_tools
@@ -15,6 +13,3 @@ async def warm_up() -> None:
     for tool in registered_tools().values():
         _ = tool.as_function
     await open_connections()
-    # What is loaded by now stays: the collector need not look through all of it again while people wait.
-    gc.collect()
-    gc.freeze()
