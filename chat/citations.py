@@ -41,7 +41,7 @@ class CitationGate:
 
     def finish(self) -> str:
         """What was held back when the answer ended."""
-        text, self._held = self._held, ""
+        text, self._held = self._held.rstrip(BLANKS), ""
         return self._checked(text)
 
     def _checked(self, text: str) -> str:

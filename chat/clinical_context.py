@@ -4,7 +4,6 @@ import json
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
 
 from django.conf import settings
 from django.utils import timezone
@@ -13,49 +12,32 @@ from chat.citations import without_markers
 from chat.context import LANGUAGE_NAMES, filled_in
 from chat.events import Citation
 from chat.models import Assistant
+from patients.retrieval import ChunkHit, Fact, Snapshot
 
 MAX_ENTRY_CHARS = 2_000
 MAX_RECORD_CHARS = 40_000
 MAX_CITED_CHARS = 500
-FOUND, SUMMARY = "found", "summary"
-
-
-class Piece(Protocol):
-    """A piece of a record, as the retrieval gives it."""
-
-    @property
-    def record_id(self) -> int:
-        """Of which record."""
-
-    @property
-    def resource_type(self) -> str:
-        """FHIR's name for the kind of record."""
-
-    @property
-    def date(self) -> str:
-        """As the record gives it, "" where it gives none."""
-
-    @property
-    def text(self) -> str:
-        """What it says."""
+LISTS = ("allergies", "problems", "medications", "observations", "immunizations", "encounters")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One record as the model sees it; `number` is its marker's, `origin` FOUND by the search or in the SUMMARY."""
+    """One record as the model sees it: its marker's number, whether the search `found` it, the `list` it stands in."""
 
     number: int
     record_id: int
     resource_type: str
     date: str | None
     text: str
-    origin: str
+    found: bool
+    list: str = ""
 
     def as_line(self) -> str:
         """The entry as one line of JSON; what looks like a marker in it is none."""
         shown = {
             "marker": f"[{self.number}]",
-            "from": self.origin,
+            "found": self.found,
+            "list": self.list,
             "type": self.resource_type,
             "date": self.date,
             "text": without_markers(self.text),
@@ -78,17 +60,16 @@ def new_fence() -> str:
     return secrets.token_hex(16)
 
 
-def entries_of(found: Iterable[Piece], summary: Iterable[Piece]) -> list[Entry]:
-    """One entry per record, numbered from 1: what was found first; pieces of the same record are joined."""
+def entries_of(hits: Iterable[ChunkHit], snapshot: Snapshot) -> list[Entry]:
+    """One entry per record, numbered from 1: what was found first, then the lists and latest values."""
     entries: dict[int, Entry] = {}
-    for origin, pieces in ((FOUND, found), (SUMMARY, summary)):
-        for piece in pieces:
-            known = entries.get(piece.record_id)
-            if known is None:
-                entries[piece.record_id] = _entry(len(entries) + 1, piece, origin)
-            elif known.origin == origin and piece.text not in known.text:
-                joined = f"{known.text}\n{piece.text}"[:MAX_ENTRY_CHARS]
-                entries[piece.record_id] = replace(known, text=joined)
+    for hit in hits:
+        entries.setdefault(hit.record_id, _entry(len(entries) + 1, hit, found=True))
+    for name in LISTS:
+        facts: list[Fact] = getattr(snapshot, name)
+        for fact in facts:
+            known = entries.get(fact.record_id) or _entry(len(entries) + 1, fact, found=False)
+            entries[fact.record_id] = replace(known, list=known.list or name)
     return _within_bounds(entries.values())
 
 
@@ -109,22 +90,29 @@ def record_instructions(assistant: Assistant, *, language: str, fence: str) -> s
     )
 
 
-def record_message(entries: Sequence[Entry], *, question: str, fence: str, person: dict[str, Any]) -> str:
-    """The record between its fences, then the question; `person` tells age and gender."""
-    lines = [f"<record {fence}>", json.dumps({"patient": person}, ensure_ascii=False)]
-    lines += [entry.as_line() for entry in entries]
-    lines += [f"</record {fence}>", "", "The clinician asks:", question.replace(fence, "")]
-    return "\n".join(lines)
+def record_message(entries: Sequence[Entry], *, question: str, fence: str, snapshot: Snapshot) -> str:
+    """The record between its fences, then the question."""
+    person = {
+        "patient": {
+            "age": snapshot.age,
+            "birth_date": snapshot.birth_date,
+            "gender": snapshot.gender,
+            "deceased": snapshot.deceased,
+        },
+        "not_shown": snapshot.left_out,
+    }
+    lines = [f"<record {fence}>", json.dumps(person, ensure_ascii=False), *(entry.as_line() for entry in entries)]
+    return "\n".join([*lines, f"</record {fence}>", "", "The clinician asks:", question.replace(fence, "")])
 
 
-def _entry(number: int, piece: Piece, origin: str) -> Entry:
+def _entry(number: int, piece: ChunkHit | Fact, *, found: bool) -> Entry:
     return Entry(
         number=number,
         record_id=piece.record_id,
         resource_type=piece.resource_type,
         date=piece.date or None,
         text=piece.text[:MAX_ENTRY_CHARS],
-        origin=origin,
+        found=found,
     )
 
 

@@ -56,14 +56,12 @@ class SlotSearch:
 
 @dataclass(frozen=True, kw_only=True)
 class KnownPatient:
-    """A patient with the document that found them; `birth_date` as far as it is known."""
+    """A patient with the document that found them."""
 
     patient_id: int
     full_name: str
     document_type: str
     document_number: str
-    birth_date: str
-    gender: str
 
 
 def patient_by_document(*, document_type_id: int, document_number: str) -> KnownPatient | None:
@@ -87,8 +85,6 @@ def patient_by_document(*, document_type_id: int, document_number: str) -> Known
         full_name=patient.full_name,
         document_type=kind.code,
         document_number=found[0].number,
-        birth_date=patient.birth_date.isoformat() if patient.birth_date else patient.birth_date_text,
-        gender=patient.gender,
     )
 
 

@@ -26,7 +26,7 @@ from chat.events import (
     ToolCalled,
     ToolFinished,
 )
-from chat.services.clinical_turn import BUILDING_CONTEXT, GENERATING, SEARCHING_PATIENT, VECTOR_SEARCH
+from chat.services.clinical import BUILDING_CONTEXT, GENERATING, SEARCHING_PATIENT, VECTOR_SEARCH
 from healthmate.common import errors
 from healthmate.common.errors import ApiError, ErrorCode
 

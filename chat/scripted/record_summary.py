@@ -43,7 +43,7 @@ def read_record_request(body: dict[str, Any]) -> RecordRequest | None:
 
 def summary_of(request: RecordRequest) -> str:
     """An extract of what was found, in the active language; says so when nothing was."""
-    found = [entry for entry in request.entries if entry.get("from") == "found"][:MAX_LINES]
+    found = [entry for entry in request.entries if entry.get("found")][:MAX_LINES]
     if not found:
         return _("I find nothing in the patient's record that answers this question.")
     heading = _("What the record holds on this, as an automatic extract without a language model:")

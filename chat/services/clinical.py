@@ -23,9 +23,14 @@ from healthmate.common.embedding import Vector
 from healthmate.common.errors import ApiError
 from healthmate.common.steps import now
 from patients import retrieval
+from patients.retrieval import Snapshot
 from patients.selectors import KnownPatient, count_records, patient_by_document
 from patients.services import record_access
 
+SEARCHING_PATIENT = "searching_patient"  # what every run begins with, so that it needs no event of its own
+VECTOR_SEARCH = "vector_search"
+BUILDING_CONTEXT = "building_context"
+GENERATING = "generating"
 ASSISTANT = "clinical"
 PURPOSE = "clinical_query"
 MAX_HITS = 8
@@ -57,6 +62,7 @@ class Asked:
 class Found:
     """What the record holds for a question, as entries, and how much there was."""
 
+    snapshot: Snapshot
     entries: list[Entry]
     records_analyzed: int
     chunks_used: int
@@ -138,13 +144,14 @@ def search_record(*, patient_id: int, question: str, vector: Vector | None) -> F
         with transaction.atomic():
             _limit_statements(settings.VECTOR_SEARCH_TIMEOUT)
             hits = retrieval.search(patient_id, question, vector=vector, limit=MAX_HITS)
-            summary = retrieval.snapshot(patient_id) if hasattr(retrieval, "snapshot") else []
+            snapshot = retrieval.snapshot(patient_id)
             records = count_records(patient_id=patient_id)
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", None) == STATEMENT_TIMEOUT:
             raise ApiError(errors.VECTOR_SEARCH_TIMEOUT) from error
         raise
-    return Found(entries=entries_of(hits, summary), records_analyzed=records, chunks_used=len(hits))
+    entries = entries_of(hits, snapshot)
+    return Found(snapshot=snapshot, entries=entries, records_analyzed=records, chunks_used=len(hits))
 
 
 def note_reading(*, run_id: UUID, thread_id: UUID, asked: Asked, patient_id: int, entries: list[Entry]) -> None:

@@ -14,7 +14,7 @@ from chat.events import AnswerEnded, AnswerStarted, Evidence, StatusChanged
 from chat.models import Run
 from chat.services import clinical
 from chat.services.base_turn import BaseTurn
-from chat.services.clinical import Asked, Found
+from chat.services.clinical import BUILDING_CONTEXT, GENERATING, VECTOR_SEARCH, Asked, Found
 from chat.services.model_io import ModelError, ModelRequest, TextDelta
 from healthmate.common import errors
 from healthmate.common.db import in_db
@@ -22,10 +22,6 @@ from healthmate.common.embedding import EmbeddingError, Vector, embed_one
 from healthmate.common.errors import ApiError
 from patients.selectors import KnownPatient
 
-SEARCHING_PATIENT = "searching_patient"  # what every run begins with, so that it needs no event of its own
-VECTOR_SEARCH = "vector_search"
-BUILDING_CONTEXT = "building_context"
-GENERATING = "generating"
 RULES = "rules"  # who answers when there is nothing to answer from
 
 
@@ -34,7 +30,7 @@ class ClinicalTurn(BaseTurn):
     """The state of a clinician's run in progress."""
 
     patient: KnownPatient | None = None
-    found: Found = field(default_factory=lambda: Found(entries=[], records_analyzed=0, chunks_used=0))
+    found: Found | None = None
     gate: CitationGate = field(default_factory=lambda: CitationGate(()))
 
     async def answer(self) -> None:
@@ -42,12 +38,12 @@ class ClinicalTurn(BaseTurn):
         asked = await in_db(clinical.asked_by, self.claimed.run_id)
         self.patient = await in_db(clinical.find_patient, thread_id=self.claimed.thread_id, asked=asked)
         await self.emit(StatusChanged, status=VECTOR_SEARCH)
-        self.found = await self._search(self.patient)
+        self.found = found = await self._search(self.patient)
         await self.emit(StatusChanged, status=BUILDING_CONTEXT)
-        self.gate = CitationGate({entry.number for entry in self.found.entries})
-        request = await self._request(asked, self.patient)
+        self.gate = CitationGate({entry.number for entry in found.entries})
+        request = await self._request(asked, found)
         await self.emit(StatusChanged, status=GENERATING)
-        if self.found.entries:
+        if found.entries:
             await self._relay(request)
         else:
             await self._say_that_there_is_nothing()
@@ -61,15 +57,15 @@ class ClinicalTurn(BaseTurn):
     async def wrap_up(self, status: Run.Status) -> None:
         """Show what was held back, and tell that this was all of it."""
         await self.say(self.gate.finish())
-        entries = {entry.number: entry for entry in self.found.entries}
+        entries = {entry.number: entry for entry in self.found.entries} if self.found else {}
         self.evidence = Evidence(
             at=clinical.timestamp(),
             patient=clinical.patient_info(self.patient) if self.patient else None,
             model=self.model,
             confidence=confidence_of(self.text),
             citations=[entries[number].as_citation() for number in self.gate.cited],
-            records_analyzed=self.found.records_analyzed,
-            chunks_used=self.found.chunks_used,
+            records_analyzed=self.found.records_analyzed if self.found else 0,
+            chunks_used=self.found.chunks_used if self.found else 0,
         )
         if status in {Run.Status.COMPLETED, Run.Status.CANCELLED}:
             await self.emit(AnswerEnded, at=self.evidence.at)
@@ -87,19 +83,18 @@ class ClinicalTurn(BaseTurn):
                 raise ApiError(errors.VECTOR_SEARCH_TIMEOUT) from error
             raise
 
-    async def _request(self, asked: Asked, patient: KnownPatient) -> ModelRequest:
+    async def _request(self, asked: Asked, found: Found) -> ModelRequest:
         """What the model is asked; that these records are read is noted before."""
-        entries, fence = self.found.entries, new_fence()
+        fence = new_fence()
         await in_db(
             clinical.note_reading,
             run_id=self.claimed.run_id,
             thread_id=self.claimed.thread_id,
             asked=asked,
-            patient_id=patient.patient_id,
-            entries=entries,
+            patient_id=found.snapshot.patient_id,
+            entries=found.entries,
         )
-        person = {"birth_date": patient.birth_date, "gender": patient.gender}
-        message = record_message(entries, question=self.claimed.question, fence=fence, person=person)
+        message = record_message(found.entries, question=self.claimed.question, fence=fence, snapshot=found.snapshot)
         return ModelRequest(
             model=self.assistant.effective_model,
             instructions=record_instructions(self.assistant, language=self.claimed.language, fence=fence),

@@ -24,6 +24,7 @@ from chat.events import (
     RunCompleted,
     RunFailed,
     RunStarted,
+    StatusChanged,
     TerminalEvent,
     TokenDelta,
 )
@@ -31,7 +32,7 @@ from chat.models import Message, Run, Thread
 from chat.owners import Owner
 from chat.run_log import LIVE_SECONDS, RunFeed, UnknownRunError, current_run_log, follow
 from chat.services import conversations
-from chat.services.clinical import stored_evidence
+from chat.services.clinical import BUILDING_CONTEXT, GENERATING, VECTOR_SEARCH, stored_evidence
 from chat.services.runs import keep_partial_answer
 from healthmate.common import clock, errors
 from healthmate.common.db import in_db
@@ -233,8 +234,10 @@ def _told(run: Run, evidence: Evidence | None) -> list[AnyRunEvent]:
     name, answer = str(run.id), _answer(run)
     text = answer.body if answer else ""
     events: list[AnyRunEvent] = [RunStarted(run_id=name, seq=1, thread_id=str(run.thread_id))]
-    if text and evidence:
-        events.append(AnswerStarted(run_id=name, seq=2, at=evidence.at))
+    if text and evidence:  # with the numbers that they had
+        statuses = (VECTOR_SEARCH, BUILDING_CONTEXT, GENERATING)
+        events += [StatusChanged(run_id=name, seq=seq, status=status) for seq, status in enumerate(statuses, start=2)]
+        events.append(AnswerStarted(run_id=name, seq=len(events) + 1, at=evidence.at))
     if text:
         events.append(TokenDelta(run_id=name, seq=len(events) + 1, text=text))
     if evidence and run.status in {Run.Status.COMPLETED, Run.Status.CANCELLED}:
