@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 import os
 import signal
 import threading
@@ -20,6 +21,7 @@ from healthmate.database import release_embedded
 from healthmate.workers import share_counts
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "healthmate.settings")
+COLLECT_AFTER = (10_000, 10, 50)  # new objects, then collections of the younger generation
 
 
 def checked_application() -> ASGIHandler:
@@ -67,12 +69,23 @@ async def _live(receive: Any, send: Any) -> None:
         if message["type"] == "lifespan.startup":
             end.begin_at_signals()
             await warm_up()
+            _spare_the_collector()
             await send({"type": "lifespan.startup.complete"})
         else:
             await end.begin()
             await asyncio.to_thread(release_embedded)
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+
+def _spare_the_collector() -> None:
+    """What is loaded by now stays, and is not to be looked through again: that stops every stream for as long.
+
+    With 1,000 streams the collector's usual thresholds cost a fifth of the processor, up to 0.6 s at a time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 class _End:
