@@ -48,8 +48,8 @@ def events_of(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
 def refused(url: str) -> bool:
     try:
         socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 5).close()
-    except ConnectionRefusedError:
-        return True
+    except ConnectionError as error:  # a reset: the socket is being closed
+        return isinstance(error, ConnectionRefusedError)
     return False
 
 
