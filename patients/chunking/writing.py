@@ -14,7 +14,7 @@ from patients.fhir.prose import ERROR, reasons_in
 from patients.models import ClinicalRecord, RecordChunk
 from patients.roots import roots_of
 
-VERSION = 3  # of how pieces are made; raise it and `embed_records` makes all of them anew
+VERSION = 4  # of how pieces are made; raise it and `embed_records` makes all of them anew
 BATCH = 500
 # Limits of PostgreSQL's tsvector.
 MAX_POSITION = 16_383
@@ -62,7 +62,8 @@ def records_without_chunks(*, everything: bool = False) -> QuerySet[ClinicalReco
         | Q(resource__verificationStatus=ERROR)
         | Q(resource__verificationStatus__coding__contains=[{"code": ERROR}])
     )
-    return ClinicalRecord.objects.exclude(withdrawn).filter(Q() if everything else ~Exists(current))
+    wrong = ClinicalRecord.objects.filter(withdrawn, pk=OuterRef("pk"))
+    return ClinicalRecord.objects.filter(~Exists(wrong), Q() if everything else ~Exists(current))
 
 
 def write_missing_chunks(*, everything: bool = False) -> Iterator[int]:

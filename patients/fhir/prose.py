@@ -25,6 +25,18 @@ ENCOUNTER_CLASSES = {
 REASONS = ("reasonCode", "reason", "reasonReference", "addresses", "indication", "problem", "supportingInfo")
 PEOPLE = ("performer", "participant", "requester", "practitioner", "recorder", "asserter", "author", "prescriber")
 PLACES = ("location", "serviceProvider", "custodian", "managingOrganization", "facility")
+# What a type is called in a clinic, where its name does not say it.
+KINDS = {
+    "AllergyIntolerance": "Allergy or intolerance",
+    "Coverage": "Coverage (health insurance)",
+    "DocumentReference": "Document",
+    "Encounter": "Encounter (visit)",
+    "FamilyMemberHistory": "Family history",
+    "Immunization": "Immunization (vaccine)",
+    "MedicationRequest": "Medication prescribed",
+    "MedicationStatement": "Medication taken",
+    "RelatedPerson": "Related person",
+}
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 NameOf = Callable[[str], str]
 
@@ -40,8 +52,8 @@ def is_an_error(resource: Json) -> bool:
 
 
 def kind_in_words(resource_type: str) -> str:
-    """`MedicationRequest` as `Medication request`."""
-    return CAMEL.sub(" ", resource_type).capitalize()
+    """What a type is called: `CarePlan` is a `Care plan`."""
+    return KINDS.get(resource_type) or CAMEL.sub(" ", resource_type).capitalize()
 
 
 def encounter_class(code: str) -> str:

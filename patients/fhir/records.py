@@ -169,6 +169,11 @@ def _negated(resource: Json, code: Any, words: str) -> bool:
     return as_text(resource.get("resourceType")) in CAN_BE_NEGATED and bool(NEGATION.match(words))
 
 
+def is_nothing_known(code: str, words: str) -> bool:
+    """Whether a negated record denies everything of its kind ("no known allergies"), not one thing."""
+    return code.lower() in NOTHING_KNOWN or bool(NEGATION.match(words))
+
+
 def _targets(resource: Json) -> str:
     parts = []
     for target in dicts(resource.get("target")):

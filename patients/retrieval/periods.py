@@ -47,6 +47,10 @@ class Period(NamedTuple):
         last = datetime(self.last.year, self.last.month, self.last.day, tzinfo=UTC) + timedelta(days=1)
         return first, last + room
 
+    def holds(self, day: str) -> bool:
+        """Whether a day, a month or a year as it was written down (ISO) lies in it, at least in part."""
+        return self.first.isoformat()[: len(day)] <= day <= self.last.isoformat()[: len(day)]
+
 
 def period_in(question: str, today: date) -> tuple[Period | None, str]:
     """(the period that a question names, the folded question without the words that name it)."""

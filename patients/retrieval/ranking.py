@@ -1,14 +1,17 @@
 """Which candidates answer a question, and in which order."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from patients.fhir.prose import encounter_class
+from patients.fhir.records import is_nothing_known
 from patients.retrieval.candidates import Candidate
+from patients.retrieval.days import day_of
 from patients.retrieval.lexicon import Phrase, lexicon
 from patients.retrieval.question import MEASURED, Question, Topic
-from patients.retrieval.status import is_current
+from patients.retrieval.status import ENDING, is_current
 from patients.roots import roots_of
 
 # Reciprocal rank fusion: what a list adds is 1 / (FUSION + rank); a small number lets the first ranks count.
@@ -19,12 +22,15 @@ WORDS_ALONE = 0.1  # the same, for vectors that say no more than the words do
 LEAST_COVERED = 0.5  # of the weight of a question's topics a record has to cover more than this
 LEAST_LIKELY = 0.2  # of how well the words fit, times how likely such a record answers
 CLOSE = 0.85  # of the best fit: as good, where the newest or the oldest is asked for
+DENIED = 0.3  # "no known allergies", where one allergy is asked for
+MEANING = 0.5  # a vector alone, beside words
 PARTLY = 0.5  # what covers less of several topics counts, beside what covers them all
 BODY = 0.45  # a topic in the text only, beside one in the name
 PLAIN_NAME = 0.6  # a name that holds much beside the topic; the rest is for how little else it holds
 
 UNLIKELY_TYPE = 0.6
 NOT_CURRENT = 0.9
+NEGATED = 0.8  # in a list, after what there is
 LESS_DIRECT = {  # says what is planned, was said or is somebody else's, when nobody asked for that
     "DocumentReference": 0.6,
     "Composition": 0.6,
@@ -34,8 +40,8 @@ LESS_DIRECT = {  # says what is planned, was said or is somebody else's, when no
     "DiagnosticReport": 0.9,
     "Encounter": 0.8,
 }
-STATUS_TELLS = {"Condition", "AllergyIntolerance", "CarePlan", "Goal", "MedicationRequest", "MedicationStatement"}
 BODY_PART, QUALITY = "body", "quality"
+FIRST = ("AllergyIntolerance", "Condition", "MedicationRequest", "MedicationStatement", "Observation")
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -60,11 +66,19 @@ def rank(candidates: Iterable[Candidate], question: Question, *, semantic: bool)
         if held is None or (fit, -item.number) > (held[0], -held[1].number):
             best_pieces[item.record_id] = (fit, item)
     scored = _fused(list(best_pieces.values()), question, semantic=semantic)
-    if not scored:
-        return []
-    if question.latest or question.first:
+    if scored and (question.latest or question.first):
         return _by_date(scored, question)
-    return sorted(scored, key=lambda item: (-round(item.score, 3), -_instant(item.candidate).timestamp()))
+    scored.sort(key=lambda item: (-round(item.score, 3), -_instant(item.candidate).timestamp()))
+    return scored if question.topics else _by_type(scored)
+
+
+def by_meaning(near: Iterable[Candidate]) -> list[Ranked]:
+    """What was found by its vector alone, nearest first, one piece per record."""
+    found: dict[int, Ranked] = {}
+    for item in near:
+        similarity = item.similarity or 0.0
+        found.setdefault(item.record_id, Ranked(candidate=item, score=similarity * MEANING, fit=similarity * MEANING))
+    return list(found.values())
 
 
 def _fit(item: Candidate, question: Question) -> float:
@@ -72,6 +86,8 @@ def _fit(item: Candidate, question: Question) -> float:
     if not question.topics:
         return 1.0
     covered = [topic for topic, spoken_of in zip(question.topics, item.topics, strict=True) if spoken_of]
+    if not covered:
+        return DENIED if item.negated and is_nothing_known(item.code, item.display) else 0.0
     share = sum(topic.weight for topic in covered) / sum(topic.weight for topic in question.topics)
     named = max((_named(roots_of(name), [topic.phrases for topic in covered]) for name in _names(item)), default=0.0)
     if named == 0 and item.resource_type == "Observation" and all(topic.kind in MEASURED for topic in covered):
@@ -131,15 +147,21 @@ def _places(phrase: Phrase, name: Sequence[str]) -> set[int]:
 
 
 def _asked_for(item: Candidate, question: Question) -> bool:
-    """Whether it holds now, or no longer, where a list of such is asked for.
+    """Whether it is of the time asked for; where a list of what holds now is asked for, or no longer, whether it does.
 
     Of a certain thing the end is worth knowing too: who asks whether a medicine is taken learns that it was stopped.
     """
-    if item.resource_type not in STATUS_TELLS:
+    if question.period and not question.period.holds(day_of(item.recorded_text, item.recorded_at)):
+        return False
+    if item.resource_type not in ENDING:
         return True
-    if question.current and not question.topics:
-        return is_current(item.status, item.ended_at) and not (item.negated and item.resource_type == "Condition")
-    return not (question.past and not question.topics and is_current(item.status, item.ended_at))
+    if question.topics or not (question.current or question.past):
+        return True
+    return _holds_now(item) is question.current
+
+
+def _holds_now(item: Candidate) -> bool:
+    return is_current(item.status, item.ended_at, negated=item.negated)
 
 
 def _fused(items: list[tuple[float, Candidate]], question: Question, *, semantic: bool) -> list[Ranked]:
@@ -171,8 +193,10 @@ def _likelihood(item: Candidate, question: Question) -> float:
         likely *= 1.0 if item.resource_type in question.preferred else UNLIKELY_TYPE
     if item.resource_type not in question.preferred:
         likely *= LESS_DIRECT.get(item.resource_type, 1.0)
-    if item.resource_type in STATUS_TELLS and not question.past and not is_current(item.status, item.ended_at):
+    if item.resource_type in ENDING and not question.past and not _holds_now(item):
         likely *= NOT_CURRENT
+    if item.negated and not question.topics:
+        likely *= NEGATED
     return likely
 
 
@@ -186,6 +210,19 @@ def _by_date(scored: list[Ranked], question: Question) -> list[Ranked]:
         return (False, instant, score) if item.fit >= CLOSE * best else (True, score, instant)
 
     return sorted(scored, key=place)
+
+
+def _by_type(scored: list[Ranked]) -> list[Ranked]:
+    """Lists of several types in turns, so that the longest does not hide the others; what holds now comes first."""
+    places: Counter[tuple[str, bool]] = Counter()
+    turns: list[tuple[bool, int, int]] = []
+    for item in scored:
+        kind = item.candidate.resource_type
+        over = kind in ENDING and not _holds_now(item.candidate)
+        turns.append((over, places[kind, over], FIRST.index(kind) if kind in FIRST else len(FIRST)))
+        places[kind, over] += 1
+    order = sorted(range(len(scored)), key=lambda place: (turns[place], place))
+    return [scored[place] for place in order]
 
 
 def _instant(item: Candidate) -> datetime:

@@ -9,7 +9,7 @@ from healthmate.common.embedding import Vector
 from patients.retrieval import candidates
 from patients.retrieval.days import day_of
 from patients.retrieval.question import Question, understand
-from patients.retrieval.ranking import Ranked, rank
+from patients.retrieval.ranking import Ranked, by_meaning, rank
 
 LIMIT = 8
 MAX_CHARS = 2_000  # of a question; what follows is not read
@@ -38,10 +38,12 @@ def search(patient_id: int, question: str, *, limit: int = LIMIT, vector: Vector
     """What one patient's record holds on a question, best first, one piece per record; nothing when it holds nothing.
 
     `vector` is the question's embedding; without it, and for pieces that are not embedded by the same model, the
-    words alone decide.
+    words alone decide. What only stands out by its vector is returned where the words find nothing.
     """
     parts = understand(question[:MAX_CHARS], local_today())
     found = [_answers(patient_id, part, vector) for part in parts]
+    if not any(found) and vector is not None and vector.semantic:
+        found = [by_meaning(candidates.nearest(patient_id, vector))]
     hits: dict[int, ChunkHit] = {}
     for item in _in_turns(found):
         if len(hits) == limit:
