@@ -218,7 +218,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="the folder with synthea-2019 and synthea-2021-hiv")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--freeform", choices=("questions", "second"), help="a list of retrieval_freeform.toml instead")
+    parser.add_argument("--freeform", choices=tuple(FREEFORM), help="a list of retrieval_freeform.toml instead")
     parser.add_argument("--half", choices=("a", "b"), help="every second name and template only")
     options = parser.parse_args()
     random.seed(options.seed)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from healthmate.common.text import fold
@@ -12,14 +12,15 @@ from patients.roots import JOINING, WORD, root
 
 MAX_WORDS = 120
 MAX_TOPICS = 8
-MAX_PARTS = 4
-PROTECTION = "protection"
+MAX_PARTS = 6
+PROTECTION, PANEL = "protection", "panel"
 MEASURED = frozenset(("test", "vital"))
 MEDICINE = "MedicationRequest"
 # What words that no vocabulary knows weigh beside one that it knows: each, and all together.
 STRANGE, ALL_STRANGE = 0.35, 0.5
 
-ALTERNATIVES = frozenset(("and", "or", "y", "o"))
+ALTERNATIVES = frozenset(("and", "or", "y", "o", ","))
+WORD_OR_COMMA = re.compile(rf"{WORD.pattern}|,")
 # "What is she on?" is about medicines; elsewhere "on" only joins.
 ON = re.compile(r"\b(he|she|they|patient|pt)( is| was| are|'s)?( currently| now| still)? on\b(?! (?:file|record))")
 
@@ -38,7 +39,8 @@ class Topic:
 class Question:
     """One question, taken apart: the topics that a record must speak of, and what kind of record is asked for.
 
-    `types` are meant: other records do not answer; `preferred` are likely to, `never` are not.
+    `types` are meant: other records do not answer; `preferred` are likely to, `never` are not. Questions of the same
+    `clause` are alternatives.
     """
 
     topics: list[Topic] = field(default_factory=list)
@@ -47,6 +49,7 @@ class Question:
     never: frozenset[str] = frozenset()
     flags: frozenset[str] = frozenset()
     period: Period | None = None
+    clause: int = 0
 
     @property
     def asks_something(self) -> bool:
@@ -98,9 +101,9 @@ def understand(text: str, today: date) -> list[Question]:
     clauses = [said for clause in lexicon().breaks.split(rest) if (said := _joined(_scan(_tokens(clause))))]
     flags = frozenset(flag for clause in clauses for flag in _flags(clause))
     parts: list[tuple[tuple[bool, bool, int], Question]] = []
-    for place, clause in enumerate(clauses):
-        named = any(not kind.weak for item in clause for kind in _kinds(item))
-        asking = (part for part in _parts(clause, flags, period) if part.asks_something)
+    for place, clause in enumerate([*clauses, *_told_apart(clauses)]):
+        named = any(kind.meant and not kind.weak for item in clause for kind in _kinds(item))
+        asking = (part for part in _parts(clause, flags, period, place) if part.asks_something)
         parts += [((bool(part.topics) or named, bool(_flags(clause)), place), part) for part in asking]
     # What is named by a verb alone ("before I prescribe...") counts where there is nothing else.
     parts = [(weight, part) for weight, part in parts if weight[0]] or parts
@@ -109,15 +112,22 @@ def understand(text: str, today: date) -> list[Question]:
     return [part for _, part in sorted(parts, key=lambda item: item[0], reverse=True)][:MAX_PARTS]
 
 
+def _told_apart(clauses: list[list[Said]]) -> list[list[Said]]:
+    """One clause says what about, another what kind of record ("chemotherapy: which drugs?"): the two as one."""
+    about = [clause for clause in clauses if any(item.meaning and item.meaning.concepts for item in clause)]
+    kinds = [clause for clause in clauses if clause not in about and any(True for item in clause for _ in _kinds(item))]
+    return [about[0] + kinds[0]] if len(about) == len(kinds) == 1 else []
+
+
 # --- From words to phrases --------------------------------------------------------------------------
 
 
 def _tokens(clause: str) -> list[tuple[str, bool]]:
-    """The words, without those that only join others, each with whether `and` or `or` stands before it."""
+    """The words, without those that only join others, each with whether `and`, `or` or a comma stands before it."""
     tokens: list[tuple[str, bool]] = []
     alternative = False
-    for word in WORD.findall(fold(clause))[:MAX_WORDS]:
-        if word in JOINING:
+    for word in WORD_OR_COMMA.findall(fold(clause))[:MAX_WORDS]:
+        if word in JOINING or word == ",":
             alternative = alternative or word in ALTERNATIVES
         else:
             tokens.append((word, alternative))
@@ -175,7 +185,7 @@ def _flags(said: list[Said]) -> set[str]:
 # --- From phrases to questions ------------------------------------------------------------------------
 
 
-def _parts(said: list[Said], flags: frozenset[str], period: Period | None) -> Iterator[Question]:
+def _parts(said: list[Said], flags: frozenset[str], period: Period | None, clause: int) -> Iterator[Question]:
     """One question per alternative; the kinds of record are common to all."""
     kinds = [kind for item in said for kind in _kinds(item)]
     groups: list[list[Said]] = [[]]
@@ -185,10 +195,10 @@ def _parts(said: list[Said], flags: frozenset[str], period: Period | None) -> It
             groups.append([])
         groups[-1].append(item)
     for group in groups:
-        yield _question(group, kinds, flags, period)
+        yield replace(_question(group, kinds, flags), period=period, clause=clause)
 
 
-def _question(said: list[Said], kinds: list[Kind], flags: frozenset[str], period: Period | None) -> Question:
+def _question(said: list[Said], kinds: list[Kind], flags: frozenset[str]) -> Question:
     table = lexicon()
     all_concepts = [concept for item in said if item.meaning for concept in item.meaning.concepts]
     kinds = [kind for kind in kinds if not _gives_way(kind, all_concepts)]
@@ -204,7 +214,6 @@ def _question(said: list[Said], kinds: list[Kind], flags: frozenset[str], period
         preferred=named or _types(concepts, table.likely),
         never=_types(concepts, table.never) - meant,
         flags=flags,
-        period=period,
     )
 
 
@@ -245,15 +254,21 @@ def _types(concepts: list[Concept], table: dict[str, frozenset[str]]) -> frozens
 
 
 def _topics(known: list[tuple[Said, list[Concept]]], strange: list[str], *, treated: bool) -> list[Topic]:
-    """One topic per thing; where medicines are asked for, a disease means what is given for it too."""
+    """One topic per thing; where medicines are asked for, a disease means what is given for it too.
+
+    Beside one of its measurements a panel is only where that is to be found.
+    """
     topics: dict[str, Topic] = {}
+    is_measured = any(concept.kind in MEASURED for _, concepts in known for concept in concepts)
     for item, concepts in known:
         if not concepts:
             continue
         remedies = [remedy for concept in concepts for remedy in lexicon().remedies.get(concept.name, ()) if treated]
         phrases = tuple(dict.fromkeys(phrase for concept in (*concepts, *remedies) for phrase in concept.phrases))
         name = min(concept.name for concept in concepts)
-        topics.setdefault(name, Topic(words=" ".join(item.words), phrases=phrases, kind=concepts[0].kind))
+        kind = concepts[0].kind
+        weight = STRANGE if kind == PANEL and is_measured else 1.0
+        topics.setdefault(name, Topic(words=" ".join(item.words), phrases=phrases, kind=kind, weight=weight))
     strange = list(dict.fromkeys(strange))
     weight = min(STRANGE, ALL_STRANGE / len(strange)) if topics and strange else 1.0
     for word in strange:

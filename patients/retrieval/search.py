@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from healthmate.common.clock import local_today
 from healthmate.common.embedding import Vector
@@ -41,7 +42,7 @@ def search(patient_id: int, question: str, *, limit: int = LIMIT, vector: Vector
     words alone decide. What only stands out by its vector is returned where the words find nothing.
     """
     parts = understand(question[:MAX_CHARS], local_today())
-    found = [_answers(patient_id, part, vector) for part in parts]
+    found = _by_clause([(part, _answers(patient_id, part, vector)) for part in parts])
     if not any(found) and vector is not None and vector.semantic:
         found = [by_meaning(candidates.nearest(patient_id, vector))]
     hits: dict[int, ChunkHit] = {}
@@ -55,6 +56,18 @@ def search(patient_id: int, question: str, *, limit: int = LIMIT, vector: Vector
 def _answers(patient_id: int, question: Question, vector: Vector | None) -> list[Ranked]:
     found = candidates.by_words(patient_id, question, vector)
     return rank(found, question, semantic=vector is not None and vector.semantic)
+
+
+def _by_clause(found: list[tuple[Question, list[Ranked]]]) -> list[list[Ranked]]:
+    """The hits of alternatives as one list, by score; where the newest is asked for each keeps its own order."""
+    clauses: dict[int, list[list[Ranked]]] = {}
+    for question, hits in found:
+        clauses.setdefault(question.clause, []).append(hits)
+    dated = any(question.latest or question.first for question, _ in found)
+    return [
+        list(_in_turns(lists)) if dated else sorted(chain(*lists), key=lambda item: -round(item.fit, 2))
+        for lists in clauses.values()
+    ]
 
 
 def _in_turns(found: list[list[Ranked]]) -> Iterator[Ranked]:
