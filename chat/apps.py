@@ -22,7 +22,6 @@ class ChatConfig(AppConfig):
         embedding.register(ModelServerEmbedder())
         health.register("model", openai_service.probe, needed=False)
         cleanup.register("runs of dead processes", tidying.lapsed_runs)
-        cleanup.register("words of dead processes", tidying.words_of_dead_processes)
         cleanup.register("idempotency keys", tidying.idempotency_keys)
         metrics.register_gauge(
             "healthmate_runs_open", "Runs that are not over.", label="status", read=figures.open_runs

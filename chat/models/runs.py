@@ -57,6 +57,7 @@ class Run(models.Model):
             models.Index(
                 fields=("lease_until",), condition=Q(status__in=("queued", "in_progress")), name="run_open_lease"
             ),
+            models.Index(fields=("finished_at",), condition=Q(status="interrupted"), name="run_interrupted_at"),
         )
         verbose_name = _("run")
         verbose_name_plural = _("runs")

@@ -9,7 +9,7 @@ from chat import selectors
 from chat.models import IdempotencyKey, Run
 from chat.selectors import RunQuerySet
 from chat.services.conversations import interrupt_lapsed_runs
-from chat.services.recovery import keep_all_words, without_their_words
+from chat.services.recovery import keep_all_words
 from healthmate.common import clock
 from healthmate.common.cleanup import CleanUp
 
@@ -22,16 +22,15 @@ def _lapsed_runs() -> RunQuerySet:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Words(CleanUp):
+class _DeadRuns(CleanUp):
     def run(self) -> int:
-        """One transaction for each: they take the locks that conversations take, in that order."""
-        return keep_all_words()
+        """Close them, and keep what such runs had said, whoever closed them."""
+        closed = super().run()
+        keep_all_words()
+        return closed
 
 
-lapsed_runs = CleanUp(over=_lapsed_runs, since="lease_until", done="closed as interrupted", act=interrupt_lapsed_runs)
-words_of_dead_processes = _Words(
-    over=lambda: without_their_words(Run.objects.all()), since="finished_at", done="found in the log and kept"
-)
+lapsed_runs = _DeadRuns(over=_lapsed_runs, since="lease_until", done="closed as interrupted", act=interrupt_lapsed_runs)
 idempotency_keys = CleanUp(
     over=lambda: IdempotencyKey.objects.filter(created_at__lt=clock.now() - KEEP_IDEMPOTENCY_KEYS), since="created_at"
 )

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.utils.translation import override
 
@@ -81,22 +82,24 @@ async def settle(*, owner: Owner, thread_id: UUID | None = None) -> None:
             await in_db(keep_partial_answer, run_id=run_id, text=said)
 
 
-def without_their_words(runs: selectors.RunQuerySet) -> selectors.RunQuerySet:
-    """Those among `runs` that ended with their process and whose words, if there were any, only the log has."""
-    known = clock.now() - timedelta(seconds=LIVE_SECONDS)
-    return runs.filter(status=Run.Status.INTERRUPTED, finished_at__gte=known, started_at__isnull=False, answers=None)
-
-
-def keep_all_words() -> int:
-    """Keep what interrupted runs had said, where no event loop runs; how many had said something."""
-    silent = list(without_their_words(Run.objects.all()).values_list("id", flat=True))
+def keep_all_words() -> None:
+    """Keep what interrupted runs had said, as far as another process can know it, where no event loop runs."""
+    silent = _without_their_words(Run.objects.all()) if settings.REDIS_URL else []
     said = asyncio.run(_said_of(silent)) if silent else {}
-    return sum(keep_partial_answer(run_id=run_id, text=text) for run_id, text in said.items())
+    for run_id, text in said.items():
+        keep_partial_answer(run_id=run_id, text=text)
 
 
 def _abandoned(runs: selectors.RunQuerySet) -> list[UUID]:
     conversations.interrupt_lapsed_runs(runs)
-    return list(without_their_words(runs).values_list("id", flat=True))
+    return _without_their_words(runs)
+
+
+def _without_their_words(runs: selectors.RunQuerySet) -> list[UUID]:
+    """Those among `runs` that ended with their process and whose words, if there were any, only the log has."""
+    known = clock.now() - timedelta(seconds=LIVE_SECONDS)
+    silent = runs.filter(status=Run.Status.INTERRUPTED, finished_at__gte=known, lease_until__gte=known, answers=None)
+    return list(silent.filter(started_at__isnull=False).values_list("id", flat=True))
 
 
 async def _said_of(run_ids: Iterable[UUID]) -> dict[UUID, str]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -26,7 +26,7 @@ from tests.chat.conftest import Talk
 from tests.conftest import LiveServer
 from tests.held_model import HeldModel
 
-LIMIT = 0.4  # seconds
+LIMIT = 1.5  # seconds
 WORDS = ["Uno ", "dos ", "tres."]
 
 
@@ -34,10 +34,15 @@ class NoArguments(ToolArguments):
     pass
 
 
+def outlast(run_id: UUID) -> None:
+    begun = Run.objects.get(id=run_id).started_at
+    threading.Event().wait((begun + timedelta(seconds=LIMIT + 0.2) - clock.now()).total_seconds())
+
+
 @tool(arguments=NoArguments, writes=True)
 def enrol_late(arguments: NoArguments, context: ToolContext) -> ToolResult:
     """Store something, but only when the run's time is over."""
-    threading.Event().wait(2 * LIMIT)
+    outlast(context.run_id)
     Thread.objects.filter(id=context.thread_id).update(title="Enrolled")
     return ToolResult(ok=True, data={}, did="registered", receipt="RECEIPT-1")
 
@@ -45,7 +50,7 @@ def enrol_late(arguments: NoArguments, context: ToolContext) -> ToolResult:
 @tool(arguments=NoArguments, writes=True)
 def fail_late(arguments: NoArguments, context: ToolContext) -> ToolResult:
     """The same, and break afterwards."""
-    threading.Event().wait(2 * LIMIT)
+    outlast(context.run_id)
     Thread.objects.filter(id=context.thread_id).update(title="Enrolled")
     raise RuntimeError
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ import pytest
 
 from chat.models import Message, Run
 from healthmate.accounts import services as accounts
+from healthmate.common import clock
 from tests.held_model import HeldModel
 from tests.redis_server import RedisServer
 from tests.server_process import ServerProcess
@@ -26,7 +28,6 @@ ANSWER = "".join(WORDS)
 BEFORE_TEXT = 4  # events of a model server's stream
 CUTS = 100  # of each family
 OPEN = ("queued", "in_progress")
-LONG_AGO = "2020-01-01T00:00:00Z"
 
 
 class Model(HeldModel):
@@ -353,7 +354,8 @@ def test_a_stop_at_one_worker_ends_the_answer_of_the_other(workers: Workers) -> 
 
 def lapse(*run_ids: str) -> None:
     """Let the time pass after which a worker that does not renew its leases counts as dead."""
-    assert Run.objects.filter(id__in=run_ids, status__in=OPEN).update(lease_until=LONG_AGO) == len(run_ids)
+    over = clock.now() - timedelta(seconds=1)
+    assert Run.objects.filter(id__in=run_ids, status__in=OPEN).update(lease_until=over) == len(run_ids)
 
 
 def blocks_of(stream: bytes) -> list[dict[str, Any]]:
