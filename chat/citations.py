@@ -114,4 +114,4 @@ def _pieces(line: str) -> list[str]:
 def _says_something(piece: str) -> bool:
     """Whether a piece is a sentence: it has a word, and is no heading that only leads to what follows."""
     words = _MARKER.sub("", piece)
-    return any(letter.isalpha() for letter in words) and not words.rstrip(" *_").endswith(":")
+    return any(letter.isalnum() for letter in words) and not words.rstrip(" *_").endswith(":")

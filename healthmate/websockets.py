@@ -11,7 +11,7 @@ from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
 LISTEN_SECONDS = 5.0  # at most, to a client that is being let go
-QUIET_SECONDS = 0.5  # after which it has nothing more to say
+QUIET_SECONDS = 0.2  # after which it has nothing more to say
 
 
 class Protocol(WebSocketsSansIOProtocol):

@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from healthmate.accounts import services
 from healthmate.accounts.models import User
 from patients.importer import import_path
-from patients.models import PatientIdentifier
+from patients.models import ClinicalRecord, PatientIdentifier
 from tests.chat.conftest import model_server
 from tests.conftest import LiveServer
 
@@ -208,3 +208,9 @@ def record(make_record: Callable[..., int]) -> int:
         resource("MedicationRequest", "Losartán 50 mg", on="2021-08-02"),
         resource("AllergyIntolerance", "Penicilina", on="2016-04-18"),
     )
+
+
+@pytest.fixture
+def record_ids(database: None) -> Callable[[int], set[int]]:
+    """The records of a patient."""
+    return lambda patient_id: set(ClinicalRecord.objects.filter(patient=patient_id).values_list("pk", flat=True))
