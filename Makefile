@@ -35,7 +35,7 @@ serve: setup
 	exec $(BIN)/python manage.py serve
 
 test: setup-dev lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist worksteal
 
 # Static checks need settings, not a database.
 LINT_ENV := DJANGO_SETTINGS_MODULE=tests.settings DATABASE_URL=postgresql://lint@127.0.0.1:9/lint

@@ -6,12 +6,24 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, F, Lookup, Min, QuerySet
 
 BATCH = 5000  # rows
 
 Rows = QuerySet[Any]
+
+
+class _IsAmong(Lookup[Any]):
+    """`= ANY(array)`."""
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        (left, left_values), (right, right_values) = (
+            self.process_lhs(compiler, connection),
+            self.process_rhs(compiler, connection),
+        )
+        return f"{left} = ANY({right})", (*left_values, *right_values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +60,9 @@ class CleanUp:
         rows, total = self.over().order_by(), 0
         while True:
             with transaction.atomic():
-                batch = rows.select_for_update(skip_locked=True).values("pk")[:BATCH]
-                acted = self.act(rows.model._base_manager.filter(pk__in=batch))
+                # As an array it is read once; as a list of rows it may be read anew for every row of the table.
+                batch = ArraySubquery(rows.select_for_update(skip_locked=True).values("pk")[:BATCH])
+                acted = self.act(rows.model._base_manager.filter(_IsAmong(F("pk"), batch)))
             total += acted
             if acted < BATCH:
                 return total

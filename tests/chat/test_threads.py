@@ -96,7 +96,9 @@ def test_a_device_cannot_pass_for_a_user(server: Any, django_user_model: Any) ->
     assert response.status_code == 404
 
 
-@pytest.mark.parametrize("thread_id", ["nonsense", str(uuid.uuid4()), "%00", "1" * 300])
+@pytest.mark.parametrize(
+    "thread_id", ["nonsense", str(uuid.uuid4()), "%00", "1" * 300], ids=["nonsense", "unknown", "nul", "long"]
+)
 def test_an_unknown_or_malformed_thread_is_not_found(english: httpx.Client, thread_id: str) -> None:
     english.post("/chat/create")
 

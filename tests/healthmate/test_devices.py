@@ -24,6 +24,11 @@ def test_a_minted_id_is_new_every_time_and_comes_back_as_itself():
     assert devices.read_device(request(first.id)) == devices.Device(id=first.id)
 
 
+def how_long(text):
+    """A parameter's name, the same in every process although the text is not."""
+    return f"{len(text)} characters"
+
+
 @pytest.mark.parametrize(
     "own",
     [
@@ -35,6 +40,7 @@ def test_a_minted_id_is_new_every_time_and_comes_back_as_itself():
         "1212312341234512345601",
         "abcdefgh_" * 4,
     ],
+    ids=how_long,
 )
 def test_a_clients_own_unguessable_id_is_taken(own):
     assert devices.read_device(request(own)) == devices.Device(id=own)
@@ -82,6 +88,7 @@ def test_a_uuid_is_the_same_device_in_capitals():
         ".",
         "x" * 10_000,
     ],
+    ids=how_long,
 )
 def test_what_could_be_guessed_or_is_forged_is_refused(bad):
     with pytest.raises(ApiError) as refusal:
