@@ -13,7 +13,7 @@ class PatientsConfig(AppConfig):
     verbose_name = _("Patients")
 
     def ready(self) -> None:
-        """Register what `cleanup_sessions` deletes here."""
-        from patients import identity  # noqa: PLC0415 (models are not loaded before)
+        """Register what `cleanup_sessions` deletes here, and the system checks."""
+        from patients import checks, identity  # noqa: F401, PLC0415 (models are not loaded before)
 
         cleanup.register("identification attempts", identity.forgotten_attempts)
