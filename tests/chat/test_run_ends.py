@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from chat.models import Assistant, Contact, Message, Run, Thread, ToolCall
 from chat.owners import Owner
+from chat.run_queries import LEASE
 from chat.services.chat_service import ChatService
 from chat.services.conversations import Incoming
 from chat.services.shutdown import shut_down
@@ -187,7 +188,7 @@ async def test_a_process_renews_the_leases_of_its_own_runs_and_of_no_others(
     model: HeldModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chat.services.run_executor.LEASE", timedelta(seconds=0.3))
-    dead, soon = await in_db(make_dead_run), clock.now() + timedelta(seconds=20)
+    dead, soon = await in_db(make_dead_run), clock.now() + LEASE / 2
     service, owner = ChatService(), Owner(device_id=str(uuid4()))
     runs = [await service.send(owner=owner, thread_id=None, incoming=Incoming(content="Hola")) for _ in range(2)]
     feed = await service.feed(runs[0].id)
