@@ -26,6 +26,11 @@ def without_disguise(text: str) -> str:
     return text.translate(_LOOKALIKES)
 
 
+def printable(text: str) -> str:
+    """A line as a terminal may have it: what comes from files and records may hold control characters."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def is_seen(character: str) -> bool:
     """Whether the character is drawn, or is white space; accents that stand alone are not."""
     if character.isspace():

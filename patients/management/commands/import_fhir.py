@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from healthmate.common.text import printable
 from patients.fhir.sources import MAX_FILE_BYTES, MAX_LINE_BYTES, MIB
 from patients.importer import BadInputError, ImportSummary, Refusal, TypeCount, import_path
 
@@ -72,11 +73,6 @@ def report(summary: ImportSummary) -> list[str]:
         lines.append(f"{len(summary.ignored)} ignored (no FHIR file by name, no regular file, or a link out): {some}")
     lines.append(f"{summary.files} files in {summary.seconds:.1f} s; {summary.changed} resources written.")
     return lines
-
-
-def printable(text: str) -> str:
-    """A line as a terminal may have it: names and reasons hold what was in the files, control characters too."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def line(refusal: Refusal) -> str:
