@@ -281,6 +281,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "healthmate.common.schema.add_security_schemes",
+        "realtime.documentation.add_socket",
     ],
 }
 

@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from healthmate import documentation, health, metrics, pages
 from healthmate.common.routing import both
+from realtime.pages import tester
 
 urlpatterns = [
     *both("", pages.chat, name="chat-page"),
@@ -16,6 +17,7 @@ urlpatterns = [
     *both("metrics", metrics.show, name="metrics"),
     *both("openapi.json", documentation.SchemaView.as_view(), name="openapi"),
     *both("docs", documentation.swagger, name="docs"),
+    *both("docs/ws", tester, name="docs-ws"),
     *both("redoc", documentation.redoc, name="redoc"),
 ]
 
