@@ -11,12 +11,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from chat.models import Assistant, Contact, Message, Run, Thread, ToolCall
+from chat.models import Assistant, ClinicalQuery, Contact, Message, Run, Thread, ToolCall
 from chat.owners import actor_of
 from chat.tool_registry import registered_tools
 from patients.services import record_access
 
 TRANSCRIPT_MESSAGES = 200
+MAY_READ = "patients.view_clinicalrecord"
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 
@@ -103,7 +104,7 @@ class ThreadAdmin(ReadOnlyAdmin[Thread]):
 
     list_display = ("id", "raised", "who", "patient", "identity_level", "assistant", "last_number", "updated_at")
     list_select_related = ("contact", "patient", "assistant")
-    list_filter = ("raised", "identity_level", "assistant", "language", "updated_at")
+    list_filter = ("raised", "kind", "identity_level", "assistant", "language", "updated_at")
     actions = ("mark_as_seen",)
     search_fields = ("id", "title", "patient__full_name", "contact__name", "contact__user__email", "messages__body")
     date_hierarchy = "updated_at"
@@ -120,6 +121,11 @@ class ThreadAdmin(ReadOnlyAdmin[Thread]):
     )
     readonly_fields = fields
     inlines = (RunInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Thread]:
+        """What clinicians asked of records only for those who may read records."""
+        threads = super().get_queryset(request)
+        return threads if request.user.has_perm(MAY_READ) else threads.exclude(kind=Thread.Kind.CLINICAL)
 
     def has_attend_permission(self, request: HttpRequest) -> bool:
         """Those who may change threads say that they have looked after one."""
@@ -187,6 +193,28 @@ class ToolCallInline(admin.TabularInline[ToolCall, Run]):
         return False
 
 
+class ClinicalQueryInline(admin.StackedInline[ClinicalQuery, Run]):
+    """What a clinician asked about whom, and how much the answer rests on; what was read stands in the transcript."""
+
+    model = ClinicalQuery
+    fields = ("session_id", "document_type_id", "document_number", "confidence", "records_analyzed", "chunks_used")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Those who may read records."""
+        return request.user.has_perm(MAY_READ)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody adds."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody edits."""
+        return False
+
+
 @admin.register(Run)
 class RunAdmin(ReadOnlyAdmin[Run]):
     """How answers were made."""
@@ -207,7 +235,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
     list_filter = ("status", "error_code", "model", "assistant", "created_at")
     search_fields = ("id", "thread__id")
     date_hierarchy = "created_at"
-    inlines = (ToolCallInline,)
+    inlines = (ClinicalQueryInline, ToolCallInline)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         """With the number of tool calls."""

@@ -15,8 +15,8 @@ RunQuerySet = QuerySet[Run]
 
 
 def threads_of(owner: Owner) -> ThreadQuerySet:
-    """The owner's conversations and nobody else's."""
-    return Thread.objects.filter(contact__in=contacts_of(owner))
+    """The owner's conversations and nobody else's; what a clinician asked of records is read over its own channel."""
+    return Thread.objects.filter(contact__in=contacts_of(owner)).exclude(kind=Thread.Kind.CLINICAL)
 
 
 def contacts_of(owner: Owner) -> QuerySet[Contact]:
