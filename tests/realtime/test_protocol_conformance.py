@@ -12,6 +12,7 @@ import pytest
 
 from healthmate.accounts.models import User
 from tests.conftest import LiveServer
+from tests.realtime.conftest import question
 from tests.realtime.raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, RawSocket, encoded
 
 PING_FRAME = b'{"type":"ping"}'
@@ -172,3 +173,28 @@ def test_binary_frames_are_answered_with_an_error(open_raw: Callable[..., RawSoc
         answer: dict[str, Any] = json.loads(refusal.payload)
         assert answer["error"]["code"] == "INVALID_REQUEST"
         assert raw.receive() == PONG_FRAME
+
+
+def test_who_reads_nothing_costs_little_and_is_let_go(
+    open_raw: Callable[..., RawSocket], server: LiveServer, model_server: Any, record: int, settings: Any
+) -> None:
+    settings.STREAM_STALL_TIMEOUT = 0.3
+    long = " ".join(f"{number:099d}" for number in range(1900))
+    model_server.tool_mode("off").reply(long, times=None)
+    with open_raw(SO_RCVBUF=4096, TCP_MAXSEG=536) as raw:
+        asked = question()
+        raw.send(encoded(TEXT, json.dumps(asked).encode()))
+        server.settle()  # the run is over, and the socket was let go
+        held = [connection.transport.get_write_buffer_size() for connection in server.server.server_state.connections]
+        frames = [json.loads(frame.payload) for frame in raw.rest() if frame.opcode == TEXT]
+    assert max(held) < 2 * 65536  # what the transport holds before it says stop, and one frame
+    assert frames[-1]["type"] == "token"
+    with open_raw() as raw:
+        resume = {"type": "resume", "session_id": asked["session_id"], "after": frames[-1]["seq"]}
+        raw.send(encoded(TEXT, json.dumps(resume).encode()))
+        while frames[-1]["type"] != "complete":
+            frame = raw.receive()
+            assert frame is not None
+            frames.append(json.loads(frame.payload))
+    assert [frame["seq"] for frame in frames] == list(range(1, len(frames) + 1))
+    assert "".join(frame["token"] for frame in frames if frame["type"] == "token") == long
