@@ -13,6 +13,8 @@ from websockets.server import ServerProtocol
 LISTEN_SECONDS = 5.0  # at most, to a client that is being let go
 QUIET_SECONDS = 0.2  # after which it has nothing more to say
 
+INVALID_DATA = 1007  # RFC 6455, 7.4.1
+
 
 class Protocol(WebSocketsSansIOProtocol):
     """Without compression, which would cost memory per socket for nothing."""
@@ -35,6 +37,15 @@ class Protocol(WebSocketsSansIOProtocol):
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.transport.close()
 
+    def send_receive_event_to_app(self) -> None:
+        """Text that is no UTF-8 is its sender's mistake: uvicorn would log each with a traceback."""
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_utf8(self.frames):
+            self.frames = []
+            self.conn.send_close(INVALID_DATA)
+            self.handle_parser_exception()
+        else:
+            super().send_receive_event_to_app()
+
     def handle_parser_exception(self) -> None:
         """Tell the client what is wrong, then read on what it still sends: a reset would overtake the close frame."""
         now = self.loop.time()
@@ -51,6 +62,14 @@ class Protocol(WebSocketsSansIOProtocol):
         if self.close_timer is not None:
             self.close_timer.cancel()
         self.close_timer = self.loop.call_later(min(QUIET_SECONDS, self._listens_until - now), self.transport.close)
+
+
+def _is_utf8(fragments: list[bytes]) -> bool:
+    try:
+        b"".join(fragments).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class _Connection(ServerProtocol):
