@@ -18,7 +18,7 @@ from chat.owners import Owner
 from healthmate.common import clock, errors
 from healthmate.common.steps import Prepared, Steps, ask, tell
 
-LEASE = timedelta(seconds=45)
+LEASE = timedelta(seconds=15)  # how long readers of a dead process wait to be told
 OPEN = (Run.Status.QUEUED, Run.Status.IN_PROGRESS)
 AN_ID, ANOTHER_ID = UUID(int=1), UUID(int=2)  # examples
 

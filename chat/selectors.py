@@ -65,11 +65,6 @@ def latest_message(owner: Owner, thread_id: UUID) -> Message | None:
     return thread_of(owner, thread_id).messages.last()
 
 
-def running(owner: Owner, thread_id: UUID) -> Run | None:
-    """The run in progress of the owner's conversation, if there is one. Raises ApiError THREAD_NOT_FOUND."""
-    return thread_of(owner, thread_id).runs.filter(status=Run.Status.IN_PROGRESS).first()
-
-
 def last_run(owner: Owner, thread_id: UUID, run_id: UUID | None = None) -> Run | None:
     """The newest run of the owner's conversation, or the one that is named. Raises ApiError THREAD_NOT_FOUND."""
     runs = thread_of(owner, thread_id).runs.order_by("-message__number", "-created_at")

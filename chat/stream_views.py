@@ -62,11 +62,13 @@ class StreamView(ConversationView):
         with translation.override(translation.get_language_from_request(request)):
             response = _through_middleware(request, await cls()._respond(request, **kwargs))
         await _start(send, response)
-        if isinstance(response, EventStreamResponse):
-            await response.stream.send(receive, send)
-        else:
+        stream = response.stream if isinstance(response, EventStreamResponse) else None
+        if stream is None:
             await send({"type": "http.response.body", "body": response.content, "more_body": False})
         response.close()
+        del request, response  # they are not needed for as long as the stream lasts
+        if stream is not None:
+            await stream.send(receive, send)
 
     async def _respond(self, request: ASGIRequest, **kwargs: Any) -> Any:
         try:

@@ -67,10 +67,12 @@ class LiveServer:
         asyncio.run_coroutine_threadsafe(self._settled(), self.loop).result(30)
 
     async def _settled(self) -> None:
+        from chat.services.chat_service import nothing_is_being_stored
         from chat.services.run_executor import current_executor
 
         while tasks := set(self.server.server_state.tasks):
             await asyncio.wait(tasks)
+        await nothing_is_being_stored()
         await current_executor().idle()
 
     def __enter__(self) -> "LiveServer":

@@ -10,11 +10,11 @@ from uuid import UUID
 from chat import selectors
 from chat.models import Message, Run, Thread
 from chat.owners import Owner
-from chat.run_log import RunFeed, UnknownRunError, current_run_log, follow
+from chat.run_log import RunFeed, current_run_log
 from chat.services import conversations
 from chat.services.conversations import Incoming
 from chat.services.model_io import FunctionCall
-from chat.services.recovery import open_feed
+from chat.services.recovery import open_feed, until_over
 from chat.services.run_executor import current_executor
 from chat.services.tool_runner import ToolOutcome, run_tool
 from healthmate.common import errors
@@ -76,13 +76,6 @@ class ChatService:
         accepting = in_db(conversations.accept_regeneration, owner=owner, thread_id=thread_id)
         return await self.run_of(accepting, owner)
 
-    async def stop(self, *, owner: Owner, thread_id: UUID) -> Run | None:
-        """End the run in progress and keep what it has written; None when there is none."""
-        run = await in_db(selectors.running, owner, thread_id)
-        if run is not None:
-            self.stop_run(run.id)
-        return run
-
     def stop_run(self, run_id: UUID) -> None:
         """End a run in progress and keep what it has written, whichever process answers it."""
         current_executor()  # listens, where the run is this process's
@@ -90,14 +83,7 @@ class ChatService:
 
     async def process_message(self, run: Run) -> RunOutcome:
         """Wait for a run's end. Raises ApiError with the run's error when it ended without its answer."""
-        lost = True
-        while lost:
-            try:
-                async for _ in follow(await self.feed(run.id)):
-                    pass
-                lost = False
-            except UnknownRunError:
-                logger.info("run %s is followed through the database", run.id)
+        await until_over(run.id)
         return _outcome(await in_db(selectors.run_with_answer, run.id))
 
     async def feed(self, run_id: UUID) -> RunFeed:
@@ -127,6 +113,12 @@ async def _start(accepting: Coroutine[Any, Any, tuple[Run, bool]], owner: Owner)
     if is_new:
         current_executor().start(run, session_key=owner.lock_key)
     return run
+
+
+async def nothing_is_being_stored() -> None:
+    """Return once every message that is being stored is, and its run has started."""
+    while tasks := _starting():
+        await asyncio.wait(tasks)
 
 
 @per_loop

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-import math
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,13 +24,13 @@ from chat.context import history_items
 from chat.models import Message
 from chat.services import conversations
 from chat.services.model_io import ModelError, ModelEvent, ModelRequest, ModelTimeoutError, TextDelta
+from chat.services.reading import chunks_of
 from chat.services.replay import Replay
 from chat.services.response_stream import read_response
 from chat.services.scripted_model import ScriptedTransport
 from healthmate.common.db import in_db
 from healthmate.common.health import Finding
 from healthmate.common.loop import per_loop
-from healthmate.common.patience import Patience
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +49,6 @@ STREAMED = {
     "Content-Type": "application/json",
     "X-Stainless-Raw-Response": "stream",
 }
-FEW_STREAMS, MANY_STREAMS = 10, 100
-READ_SECONDS = 0.05  # between two reads of each of many streams: nobody reads faster, and each read has its price
 BREAKER_FAILURES = 3
 BREAKER_SECONDS = 15.0
 
@@ -254,14 +251,9 @@ async def _attempt(provider: Provider, request: ModelRequest, deadline: float) -
                     options={"headers": STREAMED, "timeout": httpx2.Timeout(None, connect=CONNECT_TIMEOUT)},
                 )
             stack.push_async_callback(response.close)
-            chunks = _unless_stalled(_bytes_of(response.http_response), deadline)
+            chunks = chunks_of(response.http_response, deadline=deadline)
             async for event in await stack.enter_async_context(aclosing(read_response(chunks))):
                 yield event
-
-
-def _bytes_of(response: httpx2.Response) -> AsyncIterator[bytes]:
-    """The body as it comes; decoded only where the server compressed it although it was asked not to."""
-    return response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
 
 
 def _parameters(request: ModelRequest) -> dict[str, Any]:
@@ -276,45 +268,6 @@ def _parameters(request: ModelRequest) -> dict[str, Any]:
     if request.tools:
         parameters |= {"tools": request.tools, "tool_choice": "auto" if request.allow_tools else "none"}
     return parameters
-
-
-async def _unless_stalled(chunks: AsyncIterator[bytes], deadline: float) -> AsyncIterator[bytes]:
-    """Pass chunks on. Raises TimeoutError at the deadline, or when the server falls silent after its first.
-
-    While many streams are read, what follows a chunk within READ_SECONDS is read together with the next.
-    """
-    iterator, reading = aiter(chunks), _reading()
-    patience = Patience(stall=settings.LLM_STALL_TIMEOUT, first=math.inf, deadline=deadline)
-    reading.streams += 1
-    try:
-        while True:
-            with patience:
-                chunk = await anext(iterator, None)
-            if chunk is None:
-                return
-            yield chunk
-            if pause := reading.pause:
-                await asyncio.sleep(pause)
-    finally:
-        reading.streams -= 1
-        patience.close()
-
-
-@dataclass
-class _Reading:
-    """How many streams this process reads, and how long each pauses between two reads."""
-
-    streams: int = 0
-
-    @property
-    def pause(self) -> float:
-        """Seconds; next to nothing while there are few."""
-        return READ_SECONDS * min(self.streams / MANY_STREAMS, 1.0) if self.streams > FEW_STREAMS else 0.0
-
-
-@per_loop
-def _reading() -> _Reading:
-    return _Reading()
 
 
 @contextmanager

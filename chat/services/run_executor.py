@@ -32,6 +32,7 @@ from healthmate.common.loop import own_task, per_loop
 logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 1.0
+MARK_SECONDS = 10.0  # for the ends of those that the grace period cut short
 SERVER_SIDE = 500  # the status from which on an error is ours, and may pass
 STORE_ATTEMPTS = 8  # one, two, four ... seconds apart
 
@@ -46,60 +47,88 @@ class RunExecutor:
     def __init__(self, log: RunLog, service: OpenAIService) -> None:
         self._log = log
         self._service = service
+        self._tickets: set[asyncio.Task[None]] = set()
         self._last: dict[UUID, asyncio.Task[None]] = {}  # the newest ticket of each thread
         self._waiting: dict[UUID, set[UUID]] = {}  # runs of each thread that have not begun
+        self._left: dict[UUID, set[UUID]] = {}  # those of them that somebody stopped
         self._running: dict[UUID, asyncio.Task[None]] = {}
         self._stopped: set[UUID] = set()
+        self._unstored: set[UUID] = set()  # over, while the database is away
         self._afterwards: set[asyncio.Task[None]] = set()  # what goes on when runs are over
         self._leases: asyncio.Task[None] | None = None
+        self._closed = False
         log.on_stop(self._stop)
 
     def start(self, run: Run, *, session_key: str) -> None:
         """Answer `run`, after whatever waits in its thread already."""
         self._log.open(str(run.id))
+        if self._closed:
+            self._later(self._give_up(run.id, Run.Status.INTERRUPTED, errors.RUN_INTERRUPTED))
+            return
         thread_id = run.thread_id
         self._waiting.setdefault(thread_id, set()).add(run.id)
         task = own_task(self._ticket(run, session_key, self._last.get(thread_id)))
         self._last[thread_id] = task
+        self._tickets.add(task)
         task.add_done_callback(lambda done: self._forget(thread_id, done))
         if self._leases is None or self._leases.done():
             self._leases = own_task(self._renew_leases())
 
     def _stop(self, run_id: str) -> None:
-        """Somebody, in this process or another, wants this run to end; it may be running here."""
-        task = self._running.get(UUID(run_id))
-        if task and UUID(run_id) not in self._stopped:
-            self._stopped.add(UUID(run_id))
-            task.cancel()
+        """Somebody, in this process or another, wants this run to end; it may be one of this process's."""
+        wanted = UUID(run_id)
+        if task := self._running.get(wanted):
+            if wanted not in self._stopped:
+                self._stopped.add(wanted)
+                task.cancel()
+            return
+        for thread_id, waiting in self._waiting.items():
+            if wanted in waiting:  # also while it is being claimed
+                waiting.discard(wanted)
+                self._left.setdefault(thread_id, set()).add(wanted)
+                self._later(self._give_up(wanted, Run.Status.CANCELLED))
+                return
 
     async def idle(self) -> None:
         """Return when nothing goes on any more."""
-        while pending := {*self._last.values(), *self._afterwards}:
+        while pending := {*self._tickets, *self._afterwards}:
             await asyncio.wait(pending)
 
     async def shut_down(self, *, grace: float) -> None:
-        """Wait `grace` seconds for the runs to finish, then stop them; each ends in the log and the database."""
-        try:
+        """Wait `grace` seconds for the runs to finish, then stop them; each ends in the log and the database.
+
+        What is started from then on is marked at once.
+        """
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self.idle()
+        self._closed = True
+        for task in self._tickets:
+            task.cancel()
+        try:
+            async with asyncio.timeout(MARK_SECONDS):
+                await self.idle()
         except TimeoutError:
-            for task in list(self._last.values()) + list(self._running.values()):
-                task.cancel()
-            await self.idle()
+            logger.error("not all runs could be marked: their leases will lapse")
+        for task in [*self._tickets, *self._afterwards]:
+            task.cancel()
         if self._leases is not None:
             self._leases.cancel()
 
     def _forget(self, thread_id: UUID, task: asyncio.Task[None]) -> None:
+        self._tickets.discard(task)
         if self._last.get(thread_id) is task:
             del self._last[thread_id]
-            self._waiting.pop(thread_id, None)
+            self._left.pop(thread_id, None)
+            for run_id in self._waiting.pop(thread_id, ()):  # only when the process is going down
+                self._later(self._give_up(run_id, Run.Status.INTERRUPTED, errors.RUN_INTERRUPTED))
         if not task.cancelled() and (error := task.exception()):
             logger.error("a run of thread %s ended badly", thread_id, exc_info=error)
 
     async def _renew_leases(self) -> None:
-        while self._last:
+        while self._last or self._unstored:
             await asyncio.sleep(LEASE.total_seconds() / 3)
-            mine = set().union(*self._waiting.values(), self._running)
+            mine = set().union(*self._waiting.values(), self._running, self._unstored)
             try:
                 await in_db(run_store.renew_leases, run_ids=mine)
             except DatabaseError as error:
@@ -114,14 +143,15 @@ class RunExecutor:
         except Exception:  # nothing has begun, and the run's readers must be told all the same
             logger.exception("run %s could not begin", run.id)
             waiting.discard(run.id)
-            await self._give_up(run.id, errors.PROCESSING_ERROR)
+            await self._give_up(run.id, Run.Status.FAILED, errors.PROCESSING_ERROR)
             return
-        if claimed is None:  # closed meanwhile, their leases having lapsed: nobody else will tell their readers
+        if claimed is None:  # closed meanwhile, by a stop or by lapsed leases: nobody else will tell their readers
             while waiting:
-                await self._give_up(waiting.pop(), errors.RUN_INTERRUPTED)
+                await self._give_up(waiting.pop(), Run.Status.INTERRUPTED, errors.RUN_INTERRUPTED)
             return
         waiting.discard(claimed.run_id)
-        await self._own(claimed)
+        if claimed.run_id not in self._left.get(run.thread_id, ()):
+            await self._own(claimed)
 
     async def _claim(self, thread_id: UUID, waiting: set[UUID], session_key: str) -> ClaimedRun | None:
         while True:
@@ -135,9 +165,13 @@ class RunExecutor:
                     async for _ in follow(feed):
                         pass
 
-    async def _give_up(self, run_id: UUID, error: ErrorCode) -> None:
-        await self._log.append(RunFailed(run_id=str(run_id), seq=1, **_failure(error)))
-        await self._store(run_id, RunEnding(status=Run.Status.FAILED, error=error))
+    async def _give_up(self, run_id: UUID, status: Run.Status, error: ErrorCode | None = None) -> None:
+        """End a run that has not begun; its readers are told what stands then."""
+        stored = await self._store(run_id, RunEnding(status=status, error=error))
+        if (stored.status if stored else status) == Run.Status.CANCELLED:
+            await self._log.append(RunCancelled(run_id=str(run_id), seq=1, flags=["cancelled"]))
+        else:
+            await self._log.append(RunFailed(run_id=str(run_id), seq=1, **_failure(error or errors.RUN_INTERRUPTED)))
 
     async def _own(self, claimed: ClaimedRun) -> None:
         self._log.open(str(claimed.run_id))
@@ -227,20 +261,26 @@ class RunExecutor:
         """Store an ending; while the database is away, later: the readers need not wait for that."""
         try:
             return await run_store.close_run(run_id=run_id, ending=ending)
+        except Run.DoesNotExist:  # deleted with its conversation
+            return None
         except DatabaseError as error:
             logger.error("the ending of run %s is not stored yet: %s", run_id, type(error).__name__)
         self._later(self._store_later(run_id, ending))
         return None
 
     async def _store_later(self, run_id: UUID, ending: RunEnding) -> None:
-        for attempt in range(STORE_ATTEMPTS):
-            await asyncio.sleep(2**attempt)
-            try:
-                await run_store.close_run(run_id=run_id, ending=ending)
-            except DatabaseError as error:
-                logger.warning("the ending of run %s is still not stored: %s", run_id, type(error).__name__)
-            else:
-                return
+        self._unstored.add(run_id)
+        try:
+            for attempt in range(STORE_ATTEMPTS):
+                await asyncio.sleep(2**attempt)
+                try:
+                    await run_store.close_run(run_id=run_id, ending=ending)
+                except DatabaseError as error:
+                    logger.warning("the ending of run %s is still not stored: %s", run_id, type(error).__name__)
+                else:
+                    return
+        finally:
+            self._unstored.discard(run_id)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = own_task(work)

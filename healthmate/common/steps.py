@@ -20,6 +20,8 @@ from psycopg_pool import AsyncConnectionPool
 from healthmate.common.db import in_db
 from healthmate.common.loop import per_loop
 
+POOL_SECONDS = 30.0  # how long a message waits for a connection when many come at once
+
 T = TypeVar("T")
 Row = TypeVar("Row")
 
@@ -138,7 +140,7 @@ async def on_loop(steps: Steps[T], *, once: bool = False) -> T:
     `once`: they wait for the server a single time; what is sent together is a transaction of its own.
     """
     pool = await _pool()
-    with connections[DEFAULT_DB_ALIAS].wrap_database_errors:
+    with _pools().errors:
         async with pool.connection() as connection:
             return await _run(steps, AsyncClientCursor(connection), "" if once else "BEGIN")
 
@@ -176,9 +178,13 @@ async def _answers(statements: Sequence[Statement], cursor: AsyncClientCursor[An
 
 @dataclass
 class _Pools:
-    """The event loop's own connections, made at the first use."""
+    """The event loop's own connections, made at the first use, and their errors as Django's.
+
+    Asked of `connections`, every task would get a connection of Django's that it never opens.
+    """
 
     pool: AsyncConnectionPool[AsyncConnection[Any]] | None = None
+    errors: Any = field(default_factory=lambda: connections[DEFAULT_DB_ALIAS].wrap_database_errors)
 
 
 @per_loop
@@ -192,7 +198,11 @@ async def _pool() -> AsyncConnectionPool[AsyncConnection[Any]]:
         await in_db(Prepared.compile_all)
     if pools.pool is None:
         pools.pool = AsyncConnectionPool(
-            kwargs=_connection_options(), min_size=1, max_size=settings.DATABASE_POOL_SIZE, timeout=10, open=False
+            kwargs=_connection_options(),
+            min_size=1,
+            max_size=settings.DATABASE_POOL_SIZE,
+            timeout=POOL_SECONDS,
+            open=False,
         )
         await pools.pool.open()
     return pools.pool

@@ -22,6 +22,7 @@ from chat.services.conversations import Incoming
 from chat.services.shutdown import shut_down
 from healthmate.common import clock
 from healthmate.common.db import in_db
+from healthmate.common.errors import ApiError
 from healthmate.common.tools import ToolArguments, ToolContext, ToolResult, tool
 from tests.chat.conftest import Talk
 from tests.conftest import LiveServer
@@ -217,3 +218,20 @@ def asking(server: LiveServer, device: str = "") -> Iterator[Iterator[dict[str, 
     url, headers = f"{server.url}/chat/stream", {"X-Device-ID": device or str(uuid4())}
     with httpx.stream("POST", url, json={"content": "Hola"}, headers=headers, timeout=30) as response:
         yield events_of(response.iter_lines())
+
+
+# --- The end of a process ---------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("test_tools", "closed_clients")
+async def test_a_message_that_comes_when_its_process_has_shut_down_is_marked_at_once() -> None:
+    await shut_down()
+
+    service, owner = ChatService(), Owner(device_id=str(uuid4()))
+    run = await service.send(owner=owner, thread_id=None, incoming=Incoming(content="Hola"))
+    with pytest.raises(ApiError) as told:
+        await service.process_message(run)
+
+    await in_db(run.refresh_from_db)
+    assert (told.value.error.code, run.status, run.error_code) == ("RUN_INTERRUPTED", "interrupted", "RUN_INTERRUPTED")
+    assert await in_db(Message.objects.values_list("body", flat=True).get) == "Hola"

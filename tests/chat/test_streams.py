@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -144,6 +145,34 @@ def test_somebody_else_at_the_device_starts_afresh(device: httpx.Client, model: 
     first = device.post("/chat/", json={"content": "Hello"}).json()
 
     assert device.post("/chat/", json={"content": words}).json()["thread_id"] != first["thread_id"]
+
+
+def test_ten_messages_at_once_of_a_new_device_are_one_conversation(server: Any, model: Any) -> None:
+    model.reply(ANSWER, times=None)
+    headers = {"X-Device-ID": str(uuid4())}
+
+    def ask(number: int) -> str:
+        body = {"content": f"Hello {number}"}
+        return httpx.post(f"{server.url}/chat/stream", json=body, headers=headers, timeout=60).text
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = [events_of(text) for text in pool.map(ask, range(10))]
+
+    assert ["".join(event["content"] for event in answer) for answer in answers] == [ANSWER] * 10
+    said = list(Message.objects.values_list("direction", "body"))
+    assert Thread.objects.count() == 1
+    assert sorted(body for direction, body in said if direction == "incoming") == [f"Hello {n}" for n in range(10)]
+    assert [direction for direction, _ in said] == ["incoming", "outgoing"] * 10
+
+
+@pytest.mark.parametrize("odd", ["100 % de %s y %(x)s", "it's; DROP TABLE chat_run; -- \\'", "$1 {0} 🩺 \u202e", "%"])
+def test_whatever_is_written_is_stored_as_it_is(device: httpx.Client, model: Any, odd: str) -> None:
+    model.reply(odd)
+
+    answer = device.post("/chat/", json={"content": odd}).json()
+
+    assert answer["content"] == odd
+    assert list(Message.objects.values_list("body", flat=True)) == [odd, odd]
 
 
 def test_without_the_lock_table_the_message_is_answered_all_the_same(

@@ -295,7 +295,9 @@ def test_a_terminated_worker_finishes_what_it_can_and_marks_the_rest(workers: Wo
         workers.model.allow(6)
         assert long_at_a.some(3) == others_at_b.some(3) == others_at_a.some(3) == WORDS[:3]
         with (
+            workers.asking(workers.a, "And then?") as waiting_at_a,
             workers.reading(workers.b, long_at_a.run_id) as long_at_b,
+            workers.reading(workers.b, waiting_at_a.run_id) as waiting_at_b,
             short.asking(short.a) as short_at_a,
         ):
             workers.model.allow(1)
@@ -303,7 +305,7 @@ def test_a_terminated_worker_finishes_what_it_can_and_marks_the_rest(workers: Wo
             workers.a.send(signal.SIGTERM)
             workers.model.allow(2)
             finished = short_at_a.rest()
-            ends = [reading.rest() for reading in (long_at_a, long_at_b)]
+            ends = [reading.rest() for reading in (long_at_a, long_at_b, waiting_at_a, waiting_at_b)]
             assert list(others_at_a) == []  # let go without an end: it is to go on elsewhere
             assert workers.a.wait() == 0
         with others.reading(others.b, others_at_b.run_id, after=4) as resumed, others.client(others.b) as b:
@@ -315,13 +317,14 @@ def test_a_terminated_worker_finishes_what_it_can_and_marks_the_rest(workers: Wo
         after = b.post("/chat/", json={"content": "Are you there?"}).json()
 
     assert (finished[0], finished[1]["flags"]) == ("dos tres.", [])
-    assert [last["error"]["code"] for _, last in ends] == ["RUN_INTERRUPTED"] * 2
-    assert [last["flags"] for _, last in ends] == [["partial"]] * 2
-    assert shown == [("Hola", []), ("".join(WORDS[:3]), ["partial"])]
+    assert [last["error"]["code"] for _, last in ends] == ["RUN_INTERRUPTED"] * 4
+    assert [last["flags"] for _, last in ends] == [["partial"], ["partial"], [], []]
+    assert shown == [("Hola", []), ("".join(WORDS[:3]), ["partial"]), ("And then?", [])]
     assert after["content"] == "Sí."
     runs = Run.objects.order_by("created_at").values_list("status", "error_code")
     assert list(runs) == [
         ("cancelled", ""),
+        ("interrupted", "RUN_INTERRUPTED"),
         ("interrupted", "RUN_INTERRUPTED"),
         ("completed", ""),
         ("completed", ""),
@@ -350,6 +353,27 @@ def test_a_stop_at_one_worker_ends_the_answer_of_the_other(workers: Workers) -> 
     assert (partial.body, partial.flags) == ("".join(WORDS[:3]), ["cancelled", "partial"])
     assert Run.objects.get().status == "cancelled"
     assert [request.completed for request in workers.model.requests] == [False]
+
+
+def test_a_waiting_message_can_be_stopped_by_its_name_at_either_worker(workers: Workers) -> None:
+    workers.model.reply("First.").reply("Third.")
+    with (
+        workers.asking(workers.a) as first,
+        workers.asking(workers.a) as waiting,
+        workers.reading(workers.b, waiting.run_id) as waiting_at_b,
+        workers.asking(workers.b) as third,
+        workers.client(workers.b) as b,
+    ):
+        stopped = b.post("/chat/stop", params={"run_id": waiting.run_id}).json()
+        ends = [waiting.rest(), waiting_at_b.rest()]
+        workers.model.allow(10)
+        told = [first.rest()[0], third.rest()[0]]
+
+    assert stopped == {"stopped": True, "run_id": waiting.run_id}
+    assert [(text, last["flags"], last["message_id"]) for text, last in ends] == [("", ["cancelled"], None)] * 2
+    assert told == ["First.", "Third."]
+    statuses = Run.objects.order_by("message__number").values_list("status", flat=True)
+    assert list(statuses) == ["completed", "cancelled", "completed"]
 
 
 def lapse(*run_ids: str) -> None:
