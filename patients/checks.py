@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register  # noqa: A004 - Django's name
 from django.db import connection
 
@@ -23,7 +22,7 @@ def embeddings(databases: Sequence[str] | None = None, **kwargs: Any) -> list[Ch
     return [
         Warning(
             "Some pieces of records have vectors of another model or length than the settings name "
-            f"({model}, {settings.EMBEDDING_DIMENSIONS} numbers): a search finds them by their words alone.",
+            f"({model}): a search finds them by their words alone.",
             hint="Run `manage.py embed_records`, or set OPENAI_EMBEDDING_MODEL and EMBEDDING_DIMENSIONS back.",
             id="patients.W001",
         )

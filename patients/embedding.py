@@ -4,8 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from django.conf import settings
-from django.db.models import F, Func, IntegerField, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from healthmate.common.embedding import Vector, embedder
 from patients.models import RecordChunk
@@ -14,11 +13,9 @@ AT_ONCE = 128  # texts in a request
 
 
 def unembedded(*, model: str, patient_id: int | None = None) -> QuerySet[RecordChunk]:
-    """The pieces, of one patient or of all, without a vector of this model and of EMBEDDING_DIMENSIONS numbers."""
-    length = Func(F("embedding"), function="vector_dims", output_field=IntegerField())
-    right = Q(embedding_model=model, length=settings.EMBEDDING_DIMENSIONS)
+    """The pieces, of one patient or of all, without a vector of this model."""
     whose = Q() if patient_id is None else Q(patient_id=patient_id)
-    return RecordChunk.objects.filter(whose).annotate(length=length).exclude(right, embedding__isnull=False)
+    return RecordChunk.objects.filter(whose).exclude(embedding_model=model)
 
 
 def embed_texts(texts: Sequence[str]) -> list[Vector]:

@@ -14,8 +14,10 @@ class ModelServerEmbedder:
     """Vectors of the configured model server; of the scripted model, which knows words alone, where there is none."""
 
     def model(self) -> str:
-        """Whose vectors `embed` gives under the present settings."""
-        return settings.OPENAI_EMBEDDING_MODEL if self._has_server() else MODEL_NAME
+        """Whose vectors `embed` gives under the present settings, and their length."""
+        return (
+            f"{settings.OPENAI_EMBEDDING_MODEL if self._has_server() else MODEL_NAME}/{settings.EMBEDDING_DIMENSIONS}"
+        )
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """One vector per text, in order. Raises EmbeddingError."""

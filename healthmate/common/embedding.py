@@ -16,7 +16,7 @@ class EmbeddingError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Vector:
-    """A text's embedding; vectors of two models do not compare.
+    """A text's embedding; vectors of two models, or of two lengths, do not compare, and `model` names both.
 
     One that is not `semantic` only says which words there are, not what they mean.
     """
@@ -30,7 +30,7 @@ class Embedder(Protocol):
     """Turns texts into vectors of EMBEDDING_DIMENSIONS numbers."""
 
     def model(self) -> str:
-        """Whose vectors `embed` gives under the present settings."""
+        """Whose vectors `embed` gives under the present settings, and their length: `name/1536`."""
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """One vector per text, in order. Raises EmbeddingError."""

@@ -86,7 +86,8 @@ class Lexicon:
 
     `filler` are the roots that add nothing to a record's name; by the kind of a concept, `likely` are the types that
     answer and `never` those that do not. `remedies` are given for a concept, by its name. `breaks` is where folded text
-    goes from one question to the next.
+    goes from one question to the next. `precautions` are roots of deeds that look for a disease, `no_values` the types
+    that hold no measurements.
     """
 
     by_words: Meanings = field(default_factory=lambda: Meanings(Meaning))
@@ -95,6 +96,8 @@ class Lexicon:
     filler: frozenset[str] = frozenset()
     likely: dict[str, frozenset[str]] = field(default_factory=dict)
     never: dict[str, frozenset[str]] = field(default_factory=dict)
+    precautions: frozenset[str] = frozenset()
+    no_values: frozenset[str] = frozenset()
     breaks: re.Pattern[str] = re.compile("$")
     remedies: defaultdict[str, list[Concept]] = field(default_factory=lambda: defaultdict(list))
 
@@ -168,6 +171,8 @@ def lexicon() -> Lexicon:
     made = Lexicon(
         filler=frozenset(root for phrase in chain.from_iterable(words["filler"].values()) for root in roots_of(phrase)),
         likely={kind: frozenset(types) for kind, types in kinds["preferred"].items()},
+        precautions=frozenset(root for phrase in words["precautions"]["words"] for root in roots_of(phrase)),
+        no_values=frozenset(kinds["no_values"]["types"]),
         breaks=_breaks(**words["breaks"]),
         never={kind: frozenset(types) for kind, types in kinds["never"].items()},
     )

@@ -40,7 +40,7 @@ class Question:
     """One question, taken apart: the topics that a record must speak of, and what kind of record is asked for.
 
     `types` are meant: other records do not answer; `preferred` are likely to, `never` are not. Questions of the same
-    `clause` are alternatives.
+    `clause` are alternatives; `tested` when it speaks of tests or results.
     """
 
     topics: list[Topic] = field(default_factory=list)
@@ -48,6 +48,7 @@ class Question:
     preferred: frozenset[str] = frozenset()
     never: frozenset[str] = frozenset()
     flags: frozenset[str] = frozenset()
+    tested: bool = False
     period: Period | None = None
     clause: int = 0
 
@@ -208,11 +209,13 @@ def _question(said: list[Said], kinds: list[Kind], flags: frozenset[str]) -> Que
     concepts = [concept for _, some in known for concept in some]
     topics = _topics(known, [item.words[0] for item in said if item.meaning is None], treated=MEDICINE in meant)
     named = frozenset(kind_type for kind in kinds for kind_type in kind.types)
+    dated = flags & {"latest", "first"} and concepts and all(concept.kind in MEASURED for concept in concepts)
     return Question(
         topics=topics,
         types=meant or (frozenset() if topics else named),
         preferred=named or _types(concepts, table.likely),
-        never=_types(concepts, table.never) - meant,
+        never=(_types(concepts, table.never) | (table.no_values if dated else frozenset())) - meant,
+        tested=any(not kind.meant for kind in kinds),
         flags=flags,
     )
 

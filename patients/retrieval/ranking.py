@@ -92,9 +92,16 @@ def _fit(item: Candidate, question: Question) -> float:
     named = max((_named(roots_of(name), [topic.phrases for topic in covered]) for name in _names(item)), default=0.0)
     if named == 0 and item.resource_type == "Observation" and all(topic.kind in MEASURED for topic in covered):
         return 0.0  # "tests ordered: platelets" is no count of platelets
+    if not question.tested and all(topic.kind == "condition" for topic in covered) and _looks_for(item):
+        return 0.0  # a test for diabetes is no diabetes
     if share > LEAST_COVERED:
         return share * (BODY if named == 0 else PLAIN_NAME + (1 - PLAIN_NAME) * named)
     return PARTLY * (PLAIN_NAME + (1 - PLAIN_NAME) * named) if named and _is_enough(covered, question) else 0.0
+
+
+def _looks_for(item: Candidate) -> bool:
+    """Whether it is a procedure that looks for a disease, or is done against it."""
+    return item.resource_type == "Procedure" and not lexicon().precautions.isdisjoint(roots_of(item.display))
 
 
 def _is_enough(covered: list[Topic], question: Question) -> bool:
@@ -125,25 +132,19 @@ def _names(item: Candidate) -> list[str]:
 
 def _named(name: Sequence[str], topics: Sequence[Sequence[Phrase]]) -> float:
     """The share of a name's own words that the topics' phrases make up; 0 when it has none of them."""
-    filler = lexicon().filler
-    spoken: set[int] = set()
+    spoken: set[str] = set()
     for phrases in topics:
-        spoken |= max((_places(phrase, name) for phrase in phrases), key=len, default=set())
+        spoken |= max((set(phrase) for phrase in phrases if _stands_in(phrase, name)), key=len, default=set())
     if not spoken:
         return 0.0
-    own = {place for place, root in enumerate(name) if root not in filler and not root.isdecimal()} | spoken
-    return len(spoken) / len(own)
+    filler = lexicon().filler
+    return len(spoken) / len(spoken | {root for root in name if root not in filler and not root.isdecimal()})
 
 
-def _places(phrase: Phrase, name: Sequence[str]) -> set[int]:
-    """Where a phrase stands in a name, in either order."""
-    length = len(phrase)
-    wanted = sorted(phrase)
-    found: set[int] = set()
-    for start in range(len(name) - length + 1):
-        if sorted(name[start : start + length]) == wanted:
-            found.update(range(start, start + length))
-    return found
+def _stands_in(phrase: Phrase, name: Sequence[str]) -> bool:
+    """Whether a name has these words next to each other, in any order."""
+    length, wanted = len(phrase), sorted(phrase)
+    return any(sorted(name[start : start + length]) == wanted for start in range(len(name) - length + 1))
 
 
 def _asked_for(item: Candidate, question: Question) -> bool:

@@ -10,10 +10,10 @@ from patients.checks import embeddings
 from patients.embedding import embed_chunks, unembedded
 from patients.models import RecordChunk
 
-MODEL = "text-embedding-3-small"
+MODEL = "text-embedding-3-small/1536"
 MISMATCH = (
     "Some pieces of records have vectors of another model or length than the settings name "
-    "(text-embedding-3-large, 1536 numbers): a search finds them by their words alone."
+    "(text-embedding-3-large/1536): a search finds them by their words alone."
 )
 
 
@@ -143,7 +143,7 @@ def test_without_a_server_the_scripted_model_embeds_words(records, settings):
     call_command("embed_records")
 
     chunk = RecordChunk.objects.get()
-    assert (len(chunk.embedding), chunk.embedding_model) == (8, "scripted")
+    assert (len(chunk.embedding), chunk.embedding_model) == (8, "scripted/8")
 
 
 def test_a_batch_has_at_least_one_text():

@@ -66,7 +66,7 @@ def test_the_table(db, questions, capsys, options):
 
     table, last = capsys.readouterr().out.rsplit("\n", 2)[:2]
     assert table + "\n" == TABLE
-    assert last.startswith("5 questions, " + ("with vectors of scripted, " if options else "by words alone, "))
+    assert last.startswith("5 questions, " + ("with vectors of scripted/1536, " if options else "by words alone, "))
 
 
 def test_it_leaves_the_clinic_as_it_was(questions, make_patient, capsys, db):
