@@ -115,7 +115,7 @@ class ClinicianConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         async with self._sending:
             if not self._is_closed:
                 self._is_closed = True
-                await self.close(code or CLOSE_CODES.get(error.error.code, INTERNAL_ERROR))
+                await self._unless_stalled(self.close(code or CLOSE_CODES.get(error.error.code, INTERNAL_ERROR)))
 
     async def _until_expiry(self) -> None:
         await asyncio.sleep(max(0.0, (self.clinician.expires_at - clock.now()).total_seconds()))
@@ -262,15 +262,17 @@ class ClinicianConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _send(self, frame: bytes) -> None:
         """Send a frame, one at a time; who takes nothing for STREAM_STALL_TIMEOUT is let go."""
         async with self._sending:
-            if self._is_closed:
-                return
-            try:
-                async with asyncio.timeout(settings.STREAM_STALL_TIMEOUT):
-                    await self.send(text_data=frame.decode())
-            except TimeoutError:
-                logger.info("a socket was cut off: its client took nothing for %g s", settings.STREAM_STALL_TIMEOUT)
-                self._is_closed = True
-                self._stalled.set_result(None)
+            if not self._is_closed:
+                await self._unless_stalled(self.send(text_data=frame.decode()))
+
+    async def _unless_stalled(self, sending: Coroutine[Any, Any, None]) -> None:
+        try:
+            async with asyncio.timeout(settings.STREAM_STALL_TIMEOUT):
+                await sending
+        except TimeoutError:
+            logger.info("a socket was cut off: its client took nothing for %g s", settings.STREAM_STALL_TIMEOUT)
+            self._is_closed = True
+            self._stalled.set_result(None)
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Channels' own would hop to a thread at every frame, to close connections that nobody opens here."""

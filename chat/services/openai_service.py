@@ -276,6 +276,9 @@ def _translated() -> Any:
     try:
         yield
     except (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException) as error:
+        # The SDK's transport calls a refused connection a timeout; it is an outage.
+        if any(isinstance(cause, httpx2.ConnectTimeout) for cause in (error, error.__cause__)):
+            raise ModelError("no connection") from error
         raise ModelTimeoutError("timeout") from error
     except openai.APIStatusError as error:
         raise ModelError(

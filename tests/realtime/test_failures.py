@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from socket import create_server
 from typing import Any
 
 import pytest
@@ -176,6 +177,17 @@ def test_a_model_server_without_embeddings_is_no_error(socket: Socket, model: An
 
 def test_a_model_server_that_is_down_leaves_the_scripted_model(socket: Socket, model: Any, record: int) -> None:
     model.fail(400, times=None)
+
+    _, last = ending(socket)
+
+    assert (last["answer"]["model_used"], last["flags"]) == ("scripted", ["scripted"])
+    assert len(last["answer"]["citations"]) == 2
+
+
+def test_a_model_server_that_nobody_runs_leaves_the_scripted_model(socket: Socket, record: int, settings: Any) -> None:
+    with create_server(("127.0.0.1", 0)) as closed:
+        settings.OPENAI_BASE_URL = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
+    settings.OPENAI_API_KEY = "sk-nobody"
 
     _, last = ending(socket)
 
