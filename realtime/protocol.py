@@ -26,7 +26,7 @@ from chat.events import (
     ToolCalled,
     ToolFinished,
 )
-from chat.services.clinical import BUILDING_CONTEXT, GENERATING, SEARCHING_PATIENT, VECTOR_SEARCH
+from chat.services.clinical import BUILDING_CONTEXT, GENERATING, SEARCHING_PATIENT, VECTOR_SEARCH, timestamp
 from healthmate.common import errors
 from healthmate.common.errors import ApiError, ErrorCode
 
@@ -285,7 +285,7 @@ class SessionFrames:
 
 
 def _complete(event: RunCompleted | RunCancelled, tags: dict[str, Any]) -> Complete:
-    evidence = event.evidence or Evidence(at="")
+    evidence = event.evidence or Evidence(at=timestamp())
     return Complete(
         timestamp=evidence.at,
         patient_info=evidence.patient,

@@ -11,12 +11,13 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils.translation import override
 
-from chat.events import RunCancelled, RunCompleted, RunFailed, RunStarted, Usage
+from chat.events import AnswerEnded, Evidence, RunCancelled, RunCompleted, RunFailed, RunStarted, Usage
 from chat.models import Run, Thread
 from chat.run_log import RunLog, UnknownRunError, current_run_log, follow
 from chat.run_queries import LEASE
 from chat.services import run_store
 from chat.services.base_turn import BaseTurn
+from chat.services.clinical import timestamp
 from chat.services.clinical_turn import ClinicalTurn
 from chat.services.mirror import mirror
 from chat.services.model_io import ModelError
@@ -169,7 +170,9 @@ class RunExecutor:
         """End a run that has not begun; its readers are told what stands then."""
         stored = await self._store(run_id, RunEnding(status=status, error=error))
         if (stored.status if stored else status) == Run.Status.CANCELLED:
-            await self._log.append(RunCancelled(run_id=str(run_id), seq=1, flags=["cancelled"]))
+            name, evidence = str(run_id), Evidence(at=timestamp())
+            await self._log.append(AnswerEnded(run_id=name, seq=1, at=evidence.at))
+            await self._log.append(RunCancelled(run_id=name, seq=2, flags=["cancelled"], evidence=evidence))
         else:
             await self._log.append(RunFailed(run_id=str(run_id), seq=1, **_failure(error or errors.RUN_INTERRUPTED)))
 
