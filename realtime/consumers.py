@@ -81,9 +81,9 @@ class ClinicianConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         for task in tasks:
             task.cancel()
         try:
-            for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception) and not isinstance(result, OSError):  # a client that is gone
-                    logger.error("a socket ended badly", exc_info=result)
+            await asyncio.wait(tasks)
+            if not serving.cancelled() and (error := serving.exception()) and not isinstance(error, OSError):
+                raise error
         finally:
             if (clinician := self._opening.clinician) and clinician.slot:
                 await in_db(clinician.slot.free)
@@ -281,4 +281,11 @@ class ClinicianConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     def _own(self, work: Coroutine[Any, Any, None]) -> None:
         task = own_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if (
+            not task.cancelled() and (error := task.exception()) and not isinstance(error, OSError)
+        ):  # the client is gone
+            logger.error("a task of a socket ended badly", exc_info=error)

@@ -81,6 +81,7 @@ def _where_to_click(password: str | None) -> str:
   {base}/         the service
   {base}/admin/   patients, agenda, conversations
   {base}/docs     every endpoint, to try in the browser
+  {base}/docs/ws  ask a patient's record, as the clinician (with DEBUG)
 
   Users: {people}{known}
 
