@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.utils.translation import override
 
 from chat.events import AnswerEnded, Evidence, RunCancelled, RunCompleted, RunFailed, RunStarted, Usage
@@ -36,6 +36,8 @@ BUSY_SECONDS = 1.0
 MARK_SECONDS = 10.0  # for the ends of those that the grace period cut short
 SERVER_SIDE = 500  # the status from which on an error is ours, and may pass
 STORE_ATTEMPTS = 8  # one, two, four ... seconds apart
+READERS_WAIT_SECONDS = 5.0  # for a database that is away
+RETRY_SECONDS = 0.5
 
 
 class RunExecutor:
@@ -155,9 +157,15 @@ class RunExecutor:
             await self._own(claimed)
 
     async def _claim(self, thread_id: UUID, waiting: set[UUID], session_key: str) -> ClaimedRun | None:
+        give_up = asyncio.get_running_loop().time() + READERS_WAIT_SECONDS
         while True:
             try:
                 return await run_store.claim_next_run(thread_id=thread_id, among=frozenset(waiting), key=session_key)
+            except OperationalError as error:
+                if asyncio.get_running_loop().time() > give_up:
+                    raise
+                logger.warning("a run of thread %s cannot begin yet: %s", thread_id, type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
             except ThreadBusyError as busy:  # answered by another process
                 feed = await open_feed(busy.run_id)
                 if feed.over:  # and its ending is yet to be stored
@@ -241,7 +249,7 @@ class RunExecutor:
         if stored is not None and stored.status != status:
             status, error = stored.status, errors.RUN_INTERRUPTED
         message = str(stored.message_id) if stored and stored.message_id else None
-        told = {"message_id": message, "text": turn.text, "flags": turn.flags}
+        told: dict[str, Any] = {"message_id": message, "text": turn.text, "flags": turn.flags}
         if status == Run.Status.COMPLETED and message:
             usage = Usage(turn.input_tokens, turn.output_tokens)
             await turn.emit(RunCompleted, **told, evidence=turn.evidence, usage=usage)
@@ -250,6 +258,8 @@ class RunExecutor:
             await turn.emit(RunCancelled, **told, evidence=turn.evidence)
         else:
             error = error or errors.PROCESSING_ERROR
+            if turn.claimed.run_id in self._unstored:  # it will be in the history: nobody need ask again
+                told["retryable"] = False
             logger.warning("run %s %s: %s", turn.claimed.run_id, status, error.code)
             with override(turn.claimed.language):
                 await turn.emit(RunFailed, **_failure(error, **told))
@@ -261,18 +271,27 @@ class RunExecutor:
         self._later(mirror(self._service, thread_id=claimed.thread_id, question=claimed.question, answer=turn.text))
 
     async def _store(self, run_id: UUID, ending: RunEnding) -> StoredEnding | None:
-        """Store an ending; while the database is away, later: the readers need not wait for that."""
+        """Store an ending; while the database is away for longer than readers should wait, later."""
         try:
-            return await run_store.close_run(run_id=run_id, ending=ending)
+            async with asyncio.timeout(READERS_WAIT_SECONDS):
+                return await self._stored(run_id, ending)
         except Run.DoesNotExist:  # deleted with its conversation
             return None
-        except DatabaseError as error:
-            logger.error("the ending of run %s is not stored yet: %s", run_id, type(error).__name__)
-        self._later(self._store_later(run_id, ending))
-        return None
+        except TimeoutError:
+            logger.error("the ending of run %s is not stored yet", run_id)
+            self._unstored.add(run_id)
+            self._later(self._store_later(run_id, ending))
+            return None
+
+    async def _stored(self, run_id: UUID, ending: RunEnding) -> StoredEnding:
+        while True:
+            try:
+                return await run_store.close_run(run_id=run_id, ending=ending)
+            except DatabaseError as error:
+                logger.warning("the ending of run %s cannot be stored: %s", run_id, type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _store_later(self, run_id: UUID, ending: RunEnding) -> None:
-        self._unstored.add(run_id)
         try:
             for attempt in range(STORE_ATTEMPTS):
                 await asyncio.sleep(2**attempt)

@@ -1,12 +1,14 @@
 """The one way from the event loop to the ORM: a bounded set of threads, connections returned at once."""
 
 import asyncio
+import select
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
+from psycopg import AsyncConnection, Connection
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,8 +26,26 @@ async def in_db(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
     def run() -> T:
         try:
+            _reach_the_server()
             return work(*args, **kwargs)
         finally:
             connections.close_all()
 
     return await asyncio.get_running_loop().run_in_executor(_threads, copy_context().run, run)
+
+
+def hung_up(connection: Connection[Any] | AsyncConnection[Any]) -> bool:
+    """Whether the server has ended an idle connection: it sends nothing else on one."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _reach_the_server() -> None:
+    """Connect, passing over what is dead in the pool: after a restart of the database, all of it."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    connection.ensure_connection()
+    while hung_up(connection.connection):
+        connection.connection.close()
+        connection.close()
+        connection.ensure_connection()

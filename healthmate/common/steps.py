@@ -5,8 +5,8 @@ transaction of their own, without a thread and with as few exchanges with the se
 begins and ends every run: through the ORM and a thread it costs several times as much (docs/measurements.md).
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, ClassVar, Generic, LiteralString, TypeVar
@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from psycopg import AsyncClientCursor, AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from healthmate.common.db import in_db
+from healthmate.common.db import hung_up, in_db
 from healthmate.common.loop import per_loop
 
 POOL_SECONDS = 30.0  # how long a message waits for a connection when many come at once
@@ -141,14 +141,14 @@ async def on_loop(steps: Steps[T], *, once: bool = False) -> T:
     """
     pool = await _pool()
     with _pools().errors:
-        async with pool.connection() as connection:
+        async with _connection(pool) as connection:
             return await _run(steps, AsyncClientCursor(connection), "" if once else "BEGIN")
 
 
 async def _run(steps: Steps[T], cursor: AsyncClientCursor[Any], begin: str) -> T:
     """An exchange with the server costs more than most statements: those that nobody waits for go with the next."""
     waiting = [begin] if begin else []
-    answers = None
+    answers, exchanges = None, 0
     while True:
         try:
             statements = steps.send(answers)  # type: ignore[arg-type]  # a generator begins with None
@@ -159,12 +159,31 @@ async def _run(steps: Steps[T], cursor: AsyncClientCursor[Any], begin: str) -> T
             return result
         written = [cursor.mogrify(statement.sql, statement.values) for statement in statements]
         if any(statement.returns for statement in statements):
+            exchanges += 1
+            if exchanges > 1 and not begin:
+                raise ValueError("steps that wait twice are no transaction by themselves")
             await cursor.execute(";".join(waiting + written))
             for _ in waiting:
                 cursor.nextset()
             waiting, answers = [], await _answers(statements, cursor)
         else:
             waiting, answers = waiting + written, [[] for _ in statements]
+
+
+@asynccontextmanager
+async def _connection(pool: AsyncConnectionPool[AsyncConnection[Any]]) -> AsyncIterator[AsyncConnection[Any]]:
+    """A connection whose server is still there: after a restart of the database, that of none in the pool is."""
+    while True:
+        connection = await pool.getconn()
+        if not hung_up(connection):
+            break
+        await connection.close()
+        await pool.putconn(connection)
+    try:
+        async with connection:  # rolls back what an error leaves open
+            yield connection
+    finally:
+        await pool.putconn(connection)
 
 
 async def _answers(statements: Sequence[Statement], cursor: AsyncClientCursor[Any]) -> list[Rows]:

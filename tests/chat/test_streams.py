@@ -324,6 +324,26 @@ def test_stop_ends_generation_and_keeps_the_partial_text(user: httpx.Client, ses
     assert user.post(f"{SESSIONS}/{session}/stop").json() == {"stopped": False, "run_id": None}
 
 
+def end_every_connection() -> None:
+    """As a restart of the database does; only this test's own is spared, and its pool is told."""
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_terminate_backend(pid, 5000) {others} AND backend_type = 'client backend'")
+    connection.pool.check()  # type: ignore[attr-defined]
+
+
+def test_the_first_message_after_a_restart_of_the_database_is_answered(
+    user: httpx.Client, session: str, model: Any
+) -> None:
+    model.reply(ANSWER, times=None)
+    user.post(f"{SESSIONS}/{session}/stream", json={"content": "Hola"})
+    end_every_connection()
+
+    answers = [user.post(f"{SESSIONS}/{session}/stream", json={"content": "Otra vez"}) for _ in range(3)]
+
+    assert [events_of(answer.text)[-1]["full_content"] for answer in answers] == [ANSWER] * 3
+
+
 def test_regenerate_takes_the_place_of_the_answer(user: httpx.Client, session: str, model: Any) -> None:
     model.reply("Primera.").reply("Segunda.")
     user.post(f"{SESSIONS}/{session}/stream", json={"content": "Hola"})
