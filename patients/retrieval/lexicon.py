@@ -14,12 +14,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from patients.retrieval.fillers import is_everyday, stems_of
 from patients.roots import root, roots_of, words_of
 
 Phrase = tuple[str, ...]  # roots
 LEAST_LETTERS, LONG_ENOUGH = 5, 7  # of a root that is cut short, that is misspelled
 NEARLY = 0.88
 PLURALS = (re.compile(r"(?<=..)ies$"), re.compile(r"(?<=[^aeious])es$|(?<=[^s])s$"))
+VISITS = re.compile(r"\b(?:visit|appointment|check ?up|consultation|visita|consulta|control|cita|chequeo)\b")
+CALLED_VISIT = {
+    "visit": ("visit", "appointment", "check", "checkup", "visita", "consulta", "control", "cita", "chequeo")
+}
 SORTS = ("words", "current_words", "weak_words", "weak_current_words")
 FOLDER = Path(__file__).resolve().parent.parent / "vocabulary"
 
@@ -114,6 +119,9 @@ class Lexicon:
     def meaning_of(self, words: Sequence[str], roots: Sequence[str]) -> Meaning | None:
         """What these words mean; None when they are not known."""
         own = self.by_words.get(_key(words))
+        # A man (`hombre`) is no shoulder (`hombro`).
+        if own is None and len(words) == 1 and is_everyday(words[0], as_listed=True):
+            return None
         return self.by_roots.get(_key(roots)) if own is None else own
 
     def meant_by(self, word: str) -> Meaning | None:
@@ -121,6 +129,10 @@ class Lexicon:
         sought = root(word)
         if len(sought) < LEAST_LETTERS or sought in self.parts:
             return None
+        for stem in stems_of(word):
+            deed = self.by_roots.get((stem,)) if len(stem) >= LEAST_LETTERS else None
+            if deed and any(concept.kind == "procedure" for concept in deed.concepts):
+                return deed
         alike = (
             [known for known in self.single_roots if known.startswith(sought)] if len(sought) >= LEAST_LETTERS else []
         )
@@ -230,11 +242,18 @@ def _load(name: str) -> dict[str, Any]:
 def _concepts() -> list[tuple[Concept, list[str]]]:
     """Every entry of the files of terms: what it is called, in any language, is what is searched."""
     return [
-        (Concept(name=name, kind=kind, phrases=_phrases([name, *others])), [name, *others])
+        (Concept(name=name, kind=kind, phrases=_phrases(called)), called)
         for file in ("conditions", "medicines", "procedures", "tests", "vaccines", "other")
         for kind, terms in _load(file).items()
         for name, others in terms.items()
+        for called in [[name, *others, *_visits([name, *others], kind)]]
     ]
+
+
+def _visits(names: list[str], kind: str) -> list[str]:
+    """The same visit under the other words for visits: `consulta posparto` is a `visita posparto` too."""
+    whose = [name for name in names if VISITS.search(name) and words_of(VISITS.sub("", name))]
+    return [VISITS.sub(word, name) for name in whose for word in CALLED_VISIT.get(kind, ())]
 
 
 def _classes() -> list[tuple[Concept, list[str]]]:

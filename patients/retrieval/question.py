@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from healthmate.common.text import fold
+from patients.retrieval.fillers import AT_HAND, BEFORE_A_SUBJECT, is_everyday, looks_clinical, named_in
 from patients.retrieval.lexicon import Concept, Kind, Meaning, Phrase, lexicon
 from patients.retrieval.periods import Period, period_in
 from patients.roots import JOINING, WORD, root
@@ -23,6 +24,8 @@ ALTERNATIVES = frozenset(("and", "or", "y", "o", ","))
 WORD_OR_COMMA = re.compile(rf"{WORD.pattern}|,")
 # "What is she on?" is about medicines; elsewhere "on" only joins.
 ON = re.compile(r"\b(he|she|they|patient|pt)( is| was| are|'s)?( currently| now| still)? on\b(?! (?:file|record))")
+# "Pa" is blood pressure, and short for "para" where an article follows.
+PARA = re.compile(r"\bpa(?= (?:el|la|los|las|que|un|una|mi|su)\b)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +81,32 @@ class Question:
         return "past" in self.flags and not self.current
 
 
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """A word of a question: whether it is one of several, whether it stands where a subject does or is named like one.
+
+    `place` counts the words that only join others too.
+    """
+
+    word: str
+    place: int = 0
+    alternative: bool = False
+    subject: bool = False
+
+
 @dataclass(kw_only=True)
 class Said:
-    """A phrase of a question: what it means (None when no vocabulary knows it), and whether it is one of several."""
+    """A phrase of a question: what it means (None when no vocabulary knows it), and whether it is one of several.
+
+    `subject` says that it stands where the subject of a question does, `idle` that it is a word of everyday speech.
+    """
 
     words: list[str]
     meaning: Meaning | None
+    place: int = 0
     alternative: bool = False
+    subject: bool = False
+    idle: bool = False
 
     @property
     def is_ignored(self) -> bool:
@@ -98,8 +120,10 @@ def understand(text: str, today: date) -> list[Question]:
     What is said of the time, and of newest or current, goes for all of them.
     """
     period, rest = period_in(text, today)
-    rest = ON.sub(r"\1\2\3 taking", rest)
-    clauses = [said for clause in lexicon().breaks.split(rest) if (said := _joined(_scan(_tokens(clause))))]
+    rest = PARA.sub("para", ON.sub(r"\1\2\3 taking", rest))
+    names = named_in(text)
+    clauses = [said for clause in lexicon().breaks.split(rest) if (said := _joined(_scan(_tokens(clause, names))))]
+    clauses = [said for clause in clauses if (said := _without_fillers(clause, listed=bool(period)))] or clauses
     flags = frozenset(flag for clause in clauses for flag in _flags(clause))
     parts: list[tuple[tuple[bool, bool, int], Question]] = []
     for place, clause in enumerate([*clauses, *_told_apart(clauses)]):
@@ -123,23 +147,32 @@ def _told_apart(clauses: list[list[Said]]) -> list[list[Said]]:
 # --- From words to phrases --------------------------------------------------------------------------
 
 
-def _tokens(clause: str) -> list[tuple[str, bool]]:
-    """The words, without those that only join others, each with whether `and`, `or` or a comma stands before it."""
-    tokens: list[tuple[str, bool]] = []
-    alternative = False
-    for word in WORD_OR_COMMA.findall(fold(clause))[:MAX_WORDS]:
+def _tokens(clause: str, named: frozenset[str] = frozenset()) -> list[Token]:
+    """The words, without those that only join others; `and`, `or` or a comma before one makes it an alternative."""
+    tokens: list[Token] = []
+    alternative = subject = False
+    for place, word in enumerate(WORD_OR_COMMA.findall(fold(clause))[:MAX_WORDS]):
+        subject = (subject or word in BEFORE_A_SUBJECT) and word != "," and word not in AT_HAND
         if word in JOINING or word == ",":
             alternative = alternative or word in ALTERNATIVES
-        else:
-            tokens.append((word, alternative))
-            alternative = False
+            continue
+        about = word not in BEFORE_A_SUBJECT and (subject or word in named)
+        tokens.append(Token(word=word, place=place, alternative=alternative, subject=about))
+        alternative = False
+        # "allergic to any nuts", "for our lady": what a subject is called may stand further on.
+        subject = subject and _is_ignored(word)
     return tokens
 
 
-def _scan(tokens: Sequence[tuple[str, bool]], *, longest: int = MAX_WORDS) -> list[Said]:
+def _is_ignored(word: str) -> bool:
+    meaning = lexicon().meaning_of([word], [root(word)])
+    return meaning is not None and meaning.is_empty
+
+
+def _scan(tokens: Sequence[Token], *, longest: int = MAX_WORDS) -> list[Said]:
     """The words as phrases of the vocabulary, the longest first, and the words between them."""
     vocabulary = lexicon()
-    words = [word for word, _ in tokens]
+    words = [token.word for token in tokens]
     roots = list(map(root, words))
     longest = min(longest, vocabulary.longest)
     found: list[Said] = []
@@ -148,7 +181,10 @@ def _scan(tokens: Sequence[tuple[str, bool]], *, longest: int = MAX_WORDS) -> li
         for length in range(min(longest, len(words) - place), 0, -1):
             meaning = vocabulary.meaning_of(words[place : place + length], roots[place : place + length])
             if meaning is not None or length == 1:
-                found.append(Said(words=words[place : place + length], meaning=meaning, alternative=tokens[place][1]))
+                token = tokens[place]
+                said = Said(words=words[place : place + length], meaning=meaning, place=token.place)
+                said.alternative, said.subject = token.alternative, token.subject
+                found.append(said)
                 place += length
                 break
     return found
@@ -172,8 +208,29 @@ def _joined(said: list[Said]) -> list[Said]:
         joined.append(item)
     for item in joined:
         if item.meaning is None and len(item.words) == 1:
-            item.meaning = lexicon().meant_by(item.words[0])
+            item.idle = is_everyday(item.words[0])
+            item.meaning = None if item.idle else lexicon().meant_by(item.words[0])
     return joined
+
+
+def _without_fillers(said: list[Said], *, listed: bool) -> list[Said]:
+    """Where a list is asked for, and nothing known, without the unknown words that are not what it is about.
+
+    `listed` says that a time makes a list of it.
+    """
+    if any(item.meaning and item.meaning.concepts for item in said):
+        return said
+    kinds = [kind for item in said for kind in _kinds(item)]
+    if not (kinds or listed):
+        return [] if all(item.idle for item in said) else said
+    is_list = any(kind.meant and not kind.weak for kind in kinds)
+    beside = {place for item in said if item.meaning for place in (item.place - 1, item.place + len(item.words))}
+    return [item for item in said if item.meaning or not (item.idle or (is_list and not _is_subject(item, beside)))]
+
+
+def _is_subject(item: Said, beside: set[int]) -> bool:
+    """Whether an unknown word is what is asked about: it stands in such a place, or looks like a clinical word."""
+    return item.subject or item.place in beside or looks_clinical(item.words[0])
 
 
 def _flags(said: list[Said]) -> set[str]:
@@ -234,7 +291,7 @@ def _kinds(item: Said) -> Iterator[Kind]:
     yield from item.meaning.kinds
     if len(item.words) > 1:
         likely = _types(item.meaning.concepts, lexicon().likely)
-        for part in _scan([(word, False) for word in item.words], longest=1):
+        for part in _scan([Token(word=word) for word in item.words], longest=1):
             yield from (kind for kind in (part.meaning.kinds if part.meaning else ()) if kind.types & likely)
 
 

@@ -114,3 +114,29 @@ def test_a_partial_date_lies_in_a_period_that_it_touches(day: str, holds: bool) 
 @pytest.mark.parametrize("text", ["a" * 100_000, "glucose " * 5_000, "y, " * 20_000, "1" * 50_000, "¿" * 50_000])
 def test_a_long_question_takes_no_longer_than_a_short_one_may(text: str) -> None:
     understand(text[:2_000], TODAY)
+
+
+@pytest.mark.parametrize(
+    ("text", "topics"),
+    [
+        ("Which drugs is this lady on?", []),
+        ("current med list pls", []),
+        ("Which medicines has she, flurbling, been given?", []),
+        ("alergias de la niña, por favor", []),
+        ("Pasame porfa la medicación actual del muchacho", []),
+        ("any meds for kuru, pls?", ["kuru"]),
+        ("this lady's kuru medication", ["kuru"]),
+        ("¿Esta señora es alérgica a la quinoa?", ["quinoa"]),
+        ("jackfruit allergy in this kiddo?", ["jackfruit"]),
+        ("Which vaccines, say XQ7, did the lady get?", ["xq7"]),
+        ("What conditions does she have, say blorbitis?", ["blorbitis"]),
+    ],
+)
+def test_a_list_is_not_about_its_fillers(text: str, topics: list[str]) -> None:
+    found = [topic.words for question in understand(text, TODAY) for topic in question.topics]
+
+    assert found == topics
+
+
+def test_a_man_is_no_shoulder() -> None:
+    assert about("¿Qué fármacos toma este hombre?") == [[]]
