@@ -13,6 +13,7 @@ import websockets
 
 from chat.models import Run
 from healthmate.accounts.models import User
+from healthmate.common.db import in_db
 from patients.models import AccessEvent
 from tests.conftest import LiveServer
 from tests.held_model import HeldModel
@@ -175,7 +176,7 @@ def test_twenty_sessions_on_one_socket(socket: Socket, answered: HeldModel, reco
 
 
 async def test_two_hundred_sockets(server: LiveServer, clinician: User, token_of: Any, record: int) -> None:
-    address = f"{server.ws_url}/ws/chat?token={await asyncio.to_thread(token_of, clinician)}"
+    address = f"{server.ws_url}/ws/chat?token={await in_db(token_of, clinician)}"
     gate = asyncio.Semaphore(40)  # handshakes at once
 
     async def ask() -> None:
