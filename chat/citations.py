@@ -3,15 +3,19 @@
 import re
 from collections.abc import Collection
 
-MAX_MARKER_CHARS = 60
+MAX_HELD_CHARS = 4_000  # room for hundreds of numbers; and `int` reads no text of more than 4300 digits
+MAX_BLANKS = 400
 MAX_RANGE = 20
 MAX_ABBREVIATION = 12
 BLANKS = " \t"
 
-_NUMBERS = r"\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*"
-_MARKER = re.compile(rf"(?P<blanks>[ \t]{{0,4}})\[\s*(?P<numbers>{_NUMBERS})\s*\]")
-_MAY_BE_MARKER = re.compile(r"\[[\d\s,;–-]*")
-_MARKS = rf"(?:\s*\[\s*{_NUMBERS}\s*\])*"
+# Possessive, so that no text makes the search slow.
+_NUMBERS = r"\d++(?:\s*+[,;–-]\s*+\d++)*+"
+_INSIDE = re.compile(rf"\s*+{_NUMBERS}\s*+")
+_MARKER = re.compile(rf"\[\s*+(?P<numbers>{_NUMBERS})\s*+\]")
+_TOKEN = re.compile(r"[\[\]]|[\d\s,;–-]+|[^\[\]\d\s,;–-]+")
+_FILLING = re.compile(r"[\d\s,;–-]")
+_MARKS = rf"(?:\s*\[\s*+{_NUMBERS}\s*+\])*"
 _SENTENCE_END = re.compile(rf"[.!?…]+[\"'»”)*_]*{_MARKS}(?=\s|$)")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:dra?|sra?|srta|prof|lic|mr|mrs|ms|vs|aprox|approx|núm|num|no|fig|p|ej|e\.g|i\.e|cf|st)"
@@ -24,36 +28,62 @@ _LIST_SIGNS = re.compile(r"^[\s>*•·–|-]+")
 class CitationGate:
     """Passes an answer on as it streams, without the markers that name none of the `known` records.
 
-    What may still become a marker is held back, so that one that is cut across pieces is recognised.
+    What may still become a marker, or go with one, is held back, so that what is shown does not depend on
+    where the answer was cut into pieces; every marker that is shown names known records only. A bracket that
+    stays open for more than MAX_HELD_CHARS is dropped up to its end.
     """
 
     def __init__(self, known: Collection[int]) -> None:
         self.cited: list[int] = []  # in the order of their first mention
         self._known = known
-        self._held = ""
+        self._held = ""  # blanks, then brackets that are open with nothing but numbers in them
+        self._dropping = False
 
     def release(self, text: str) -> str:
         """What can be shown once `text` has come."""
-        text = self._held + text
-        cut = _settled(text)
-        self._held = text[cut:]
-        return self._checked(text[:cut])
+        return "".join(map(self._passed, _TOKEN.findall(text)))
 
     def finish(self) -> str:
         """What was held back when the answer ended."""
-        text, self._held = self._held.rstrip(BLANKS), ""
-        return self._checked(text)
+        text, self._held, self._dropping = self._held.rstrip(BLANKS), "", False
+        return text
 
-    def _checked(self, text: str) -> str:
-        return _MARKER.sub(self._mark, text) if "[" in text else text
-
-    def _mark(self, match: re.Match[str]) -> str:
-        named = numbers_in(match["numbers"])
-        good = [number for number in named if number in self._known]
-        self.cited += [number for number in dict.fromkeys(good) if number not in self.cited]
-        if not good:
+    def _passed(self, piece: str) -> str:
+        if piece not in {"[", "]"} and not _FILLING.match(piece):
+            self._dropping = False
+            return self._let_go(piece)
+        if self._dropping:
+            self._dropping = piece != "]"
             return ""
-        return match[0] if good == named else f"{match['blanks']}[{', '.join(map(str, good))}]"
+        if piece == "]":
+            return self._closed()
+        self._held += piece
+        if "[" not in self._held:
+            kept = self._held.rstrip(BLANKS)
+            self._held = self._held[len(kept) :][:MAX_BLANKS]
+            return kept
+        if len(self._held) > MAX_HELD_CHARS:
+            self._held, self._dropping = "", True
+        return ""
+
+    def _closed(self) -> str:
+        """What a closing bracket settles; where its marker is dropped, that may be the inside of another."""
+        before, opened, inside = self._held.rpartition("[")
+        if not opened or not _INSIDE.fullmatch(inside):
+            return self._let_go("]")
+        named = numbers_in(inside)
+        good = [number for number in named if number in self._known]
+        if not good:
+            self._held = before.rstrip(BLANKS)
+            return ""
+        self.cited += [number for number in dict.fromkeys(good) if number not in self.cited]
+        is_as_said = good == named and len(inside.splitlines()) == 1  # a sentence's marker stands on its line
+        self._held = before
+        return self._let_go(f"[{inside if is_as_said else ', '.join(map(str, good))}]")
+
+    def _let_go(self, text: str) -> str:
+        text, self._held = self._held + text, ""
+        return text
 
 
 def numbers_in(text: str) -> list[int]:
@@ -68,11 +98,11 @@ def numbers_in(text: str) -> list[int]:
 
 def without_markers(text: str) -> str:
     """Foreign text in which nothing looks like a marker: `[3]` becomes `(3)`."""
-    return _MARKER.sub(r"\g<blanks>(\g<numbers>)", text)
+    return _MARKER.sub(r"(\g<numbers>)", text)
 
 
 def confidence_of(text: str) -> float:
-    """The share of an answer's sentences that carry a marker; 0 for an answer without sentences."""
+    """The share of sentences that carry a marker; 0 without sentences. Of an answer as the gate has passed it."""
     sentences = sentences_of(text)
     cited = sum(1 for sentence in sentences if _MARKER.search(sentence))
     return round(cited / len(sentences), 4) if sentences else 0.0
@@ -86,17 +116,6 @@ def sentences_of(text: str) -> list[str]:
             continue
         found += [piece for piece in _pieces(_LIST_SIGNS.sub("", line)) if _says_something(piece)]
     return found
-
-
-def _settled(text: str) -> int:
-    """How much of a text no later piece can change."""
-    cut = len(text)
-    opened = text.rfind("[", max(0, cut - MAX_MARKER_CHARS))
-    if opened >= 0 and _MAY_BE_MARKER.fullmatch(text, opened):
-        cut = opened
-    while cut > 0 and text[cut - 1] in BLANKS and len(text) - cut < 2 * MAX_MARKER_CHARS:
-        cut -= 1
-    return cut
 
 
 def _pieces(line: str) -> list[str]:

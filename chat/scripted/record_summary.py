@@ -36,7 +36,7 @@ def read_record_request(body: dict[str, Any]) -> RecordRequest | None:
     shown, closed, asked = message.partition(f"</record {fence[1]}>")
     if not closed:
         return None
-    lines = shown.removeprefix(f"<record {fence[1]}>").strip().splitlines()
+    lines = shown.removeprefix(f"<record {fence[1]}>").strip().split("\n")  # a record may hold other separators
     entries = [entry for entry in map(json.loads, lines) if "marker" in entry]
     return RecordRequest(question=asked.strip().partition("\n")[2].strip(), entries=entries)
 
@@ -61,7 +61,7 @@ def _excerpt(text: str, words: set[str]) -> str:
     """A record in one sentence: name, value, reason and status, and of its prose what fits the question best."""
     labelled: dict[str, str] = {}
     prose: list[str] = []
-    first, *rest = text.splitlines() or [""]
+    first, *rest = text.split("\n")
     for line in rest:
         match = _LABELLED.fullmatch(line)
         if match:

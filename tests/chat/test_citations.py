@@ -1,6 +1,7 @@
 """Markers in an answer, however they are cut; what of an answer is cited; the scripted model's extract."""
 
 import json
+import random
 
 import pytest
 from django.utils.translation import override
@@ -16,9 +17,12 @@ TEXTS = [
     ("[1][9][2]", "[1][2]", [1, 2]),
     ("Vea [nota] o [1a] o [] o [ 2 ] o [1", "Vea [nota] o [1a] o [] o [ 2 ] o [1", [2]),
     ("Dos [2] y otra vez [2].", "Dos [2] y otra vez [2].", [2]),
-    ("[[1]] y [link](http://x) y [12345]", "[[1]] y [link](http://x) y [12345]", [1]),
+    ("[[1]] y [link](http://x) y [12345]", "[[1]] y [link](http://x) y", [1]),
+    ("[[99]1] [[99]98] [1 [9], 2] [[1]9]", "[1] [1, 2] [[1]9]", [1, 2]),
+    ("[10000] [1,99999] [[[9]8]7] a]", " [1] a]", [1]),
+    ("Uno [1,\n2] y [9,\n1].", "Uno [1, 2] y [1].", [1, 2]),
     ("Nada que citar. \t", "Nada que citar.", []),
-    ("[1-99999] [9-1] [1-2000]", "[1-99999] [1] [1]", [1]),
+    ("[1-99999] [9-1] [1-2000]", "[1] [1] [1]", [1]),
 ]
 
 
@@ -33,6 +37,38 @@ def test_markers_that_name_nothing_are_dropped_wherever_the_text_is_cut(
     gate = CitationGate({1, 2, 3})
     letters = [gate.release(letter) for letter in said]
     assert ("".join([*letters, gate.finish()]), gate.cited) == (shown, cited)
+
+
+def test_what_is_shown_does_not_depend_on_the_cuts_and_names_known_records_only() -> None:
+    chance = random.Random(7)
+    words = [*"[[[]]]", *"1239,;–- \t\n", "[1]", "[9]", "a", ". ", "99999", " " * 9, "[" + "9, " * 60, "1, " * 1400]
+    for _ in range(600):
+        said = "".join(chance.choices(words, weights=[9] * (len(words) - 1) + [1], k=chance.randrange(40)))
+        whole = CitationGate({1, 2, 3})
+        shown = whole.release(said) + whole.finish()
+        for _ in range(3):
+            gate = CitationGate({1, 2, 3})
+            cuts = sorted(chance.choices(range(len(said) + 1), k=chance.randrange(30)))
+            pieces = [gate.release(said[a:b]) for a, b in zip([0, *cuts], [*cuts, len(said)], strict=True)]
+            assert ("".join([*pieces, gate.finish()]), gate.cited) == (shown, whole.cited), said
+        again = CitationGate({1, 2, 3})
+        assert again.release(shown) + again.finish() == shown, said
+        assert again.cited == whole.cited, said
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_long_lists_are_markers_too(size: int) -> None:
+    good, bad = (f"Sí [{', '.join(map(str, range(first, first + 300)))}]." for first in (1, 5000))
+    endless = f"Sí [{'9, ' * 3000}9]. No [1]."
+    for said, shown, cited, confidence in (
+        (good, good, list(range(1, 301)), 1.0),
+        (bad, "Sí.", [], 0.0),
+        (endless, "Sí. No [1].", [1], 0.5),
+    ):
+        gate = CitationGate(range(1, 301))
+        pieces = [gate.release(said[at : at + size]) for at in range(0, len(said), size)]
+        text = "".join([*pieces, gate.finish()])
+        assert (text, gate.cited, confidence_of(text)) == (shown, cited, confidence)
 
 
 def test_what_cannot_become_a_marker_is_not_held_back() -> None:
@@ -70,7 +106,7 @@ def test_confidence_is_the_share_of_sentences_that_cite(text: str, sentences: in
 
 
 def test_foreign_markers_are_disarmed() -> None:
-    assert without_markers("Ver [1] y [2, 3-5].") == "Ver (1) y (2, 3-5)."
+    assert without_markers("Ver [1] y [2, 3-5] [12345].") == "Ver (1) y (2, 3-5) (12345)."
     assert numbers_in("1, 3-5;7") == [1, 3, 4, 5, 7]
 
 

@@ -1,10 +1,11 @@
 """A clinician asks: the frames in their order, and what stands behind their figures."""
 
+from collections.abc import Callable
 from typing import Any
 
 from healthmate.accounts.models import User
 from patients.models import ClinicalRecord
-from tests.realtime.conftest import STATUSES, Socket, question
+from tests.realtime.conftest import STATUSES, Socket, question, resource
 
 
 def kinds(frames: list[dict[str, Any]]) -> list[str]:
@@ -52,3 +53,13 @@ def test_a_question_is_answered_offline_with_a_cited_extract(socket: Socket, rec
     for marker, citation in by_marker.items():
         line = next(line for line in complete["answer"]["text"].splitlines() if marker in line)
         assert citation["text"].splitlines()[0].partition(": ")[2] in line
+
+
+def test_separators_in_a_record_do_not_keep_it_from_being_answered(
+    socket: Socket, make_record: Callable[..., int]
+) -> None:
+    make_record(resource("MedicationRequest", "Metformina\u2028850\u2029mg\x85oral"))
+    last = socket.ask(text="¿Toma metformina?")[-1]
+    assert last["type"] == "complete", last
+    assert "Metformina 850 mg oral" in last["answer"]["text"]
+    assert [citation["marker"] for citation in last["answer"]["citations"]] == ["[1]"]
