@@ -16,6 +16,7 @@ import msgspec
 import openai
 from django.conf import settings
 from openai import AsyncAPIResponse, AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
+from openai.types import CreateEmbeddingResponse
 from openai.types.responses import Response
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
@@ -49,6 +50,7 @@ STREAMED = {
     "Content-Type": "application/json",
     "X-Stainless-Raw-Response": "stream",
 }
+LARGEST = 3.4e38  # what fits the four bytes that pgvector keeps of a number
 BREAKER_FAILURES = 3
 BREAKER_SECONDS = 15.0
 
@@ -169,14 +171,18 @@ class OpenAIService:
         Never falls back on another model: vectors of two models do not compare. Raises ModelError.
         """
         provider = _configured_provider() or _scripted_provider()
-        with _translated():
-            answer = await provider.client.with_options(max_retries=MAX_ATTEMPTS - 1).embeddings.create(
-                model=settings.OPENAI_EMBEDDING_MODEL,
-                input=list(texts),
-                dimensions=settings.EMBEDDING_DIMENSIONS,
-                encoding_format="float",
-            )
-        vectors = [item.embedding for item in sorted(answer.data, key=lambda item: item.index)]
+        try:
+            with _translated():
+                answer = await provider.client.with_options(max_retries=MAX_ATTEMPTS - 1).embeddings.create(
+                    model=settings.OPENAI_EMBEDDING_MODEL,
+                    input=list(texts),
+                    dimensions=settings.EMBEDDING_DIMENSIONS,
+                    encoding_format="float",
+                )
+            vectors = _vectors_of(answer, count=len(texts))
+        # The SDK takes whatever JSON comes for an answer, and stumbles over some of it.
+        except (ValueError, TypeError, AttributeError, ArithmeticError, msgspec.MsgspecError) as error:
+            raise ModelError(f"no embeddings in the answer: {type(error).__name__}", retryable=False) from error
         for vector in vectors:
             if len(vector) != settings.EMBEDDING_DIMENSIONS:
                 raise ModelError(
@@ -288,6 +294,17 @@ def _translated() -> Any:
         ) from error
     except (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError) as error:
         raise ModelError(type(error).__name__) from error
+
+
+def _vectors_of(answer: CreateEmbeddingResponse, *, count: int) -> list[list[float]]:
+    """The vectors in the order of their texts. Raises ValueError and others when they are not `count` vectors."""
+    items = sorted(answer.data, key=lambda item: item.index)
+    vectors = msgspec.convert([item.embedding for item in items], list[list[float]])
+    if len(vectors) != count:
+        raise ValueError(f"{len(vectors)} vectors for {count} texts")
+    if not all(abs(number) <= LARGEST for vector in vectors for number in vector):  # NaN neither
+        raise ValueError("a number that no vector holds")
+    return vectors
 
 
 def _retry_after(headers: Any) -> float | None:
