@@ -3,15 +3,23 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
+from jsonschema import Draft202012Validator, ValidationError
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.sync.client import ClientConnection, connect
 
+SCHEMAS = Path(__file__).parent / "schemas"
+FROM_SERVER = frozenset(
+    {"connected", "status", "stream_start", "token", "stream_end", "complete", "error", "pong"},
+)
 SECONDS = 90  # longer than any answer may take
 
 Frame = dict[str, Any]
@@ -32,10 +40,12 @@ def log_in(url: str, *, email: str, password: str) -> str:
     try:
         with urlopen(request, timeout=SECONDS) as response:  # noqa: S310
             token: str = json.load(response)["access_token"]
+            if not isinstance(token, str):
+                raise TypeError("the access token is no text")
             return token
     except HTTPError as error:
         raise ClientError(_refusal(error)) from error
-    except (URLError, OSError, ValueError, KeyError) as error:
+    except (URLError, OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         raise ClientError(f"{at.netloc} does not answer as HealthMate does: {error}") from error
 
 
@@ -64,21 +74,25 @@ class Client:
             raise _closed(closed) from closed
 
     def receive(self) -> Frame:
-        """The next frame. Raises ClientError when the server has closed, or is silent for SECONDS."""
+        """The next frame, one that its JSON Schema allows.
+
+        Raises ClientError when it is not, when the server has closed, or is silent for SECONDS.
+        """
         try:
-            frame: Frame = json.loads(self._connection.recv(timeout=SECONDS))
+            return _frame_of(self._connection.recv(timeout=SECONDS))
         except ConnectionClosed as closed:
             raise _closed(closed) from closed
         except TimeoutError as silence:
             raise ClientError(f"The server said nothing for {SECONDS} s.") from silence
-        return frame
 
-    def ask(self, *, document_type: int, document_number: str, question: str) -> Iterator[Frame]:
+    def ask(
+        self, *, document_type: int, document_number: str, question: str, session_id: str | None = None
+    ) -> Iterator[Frame]:
         """The frames of a question, to its last; interrupted in between, the answer is cancelled and comes to its end.
 
         Raises ClientError.
         """
-        session_id = str(uuid4())
+        session_id = session_id or str(uuid4())
         query = {"document_type_id": document_type, "document_number": document_number, "question": question}
         self.send({"type": "query", "session_id": session_id, **query})
         while True:
@@ -100,6 +114,27 @@ class Client:
         except TimeoutError as silence:
             raise ClientError("The server does not close the socket.") from silence
         raise ClientError("The server goes on talking.")
+
+
+def _frame_of(text: str | bytes) -> Frame:
+    try:
+        if isinstance(text, bytes):
+            raise TypeError("a binary frame")
+        frame: Frame = json.loads(text)
+        if frame["type"] not in FROM_SERVER:
+            raise ValueError(f"no such type: {frame['type']}")
+        _schema(frame["type"]).validate(frame)
+    except ValidationError as error:
+        raise ClientError(f"The server sends a bad {frame['type']} frame: {error.message}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ClientError(f"The server sends what is no frame ({type(error).__name__}: {error}).") from error
+    return frame
+
+
+@cache
+def _schema(kind: str) -> Draft202012Validator:
+    schema = json.loads((SCHEMAS / f"{kind}.json").read_text())
+    return Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 def _refusal(error: HTTPError) -> str:

@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from getpass import getpass
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -161,7 +162,9 @@ def _check_ping(url: str, token: str) -> Iterator[str]:
 def _check_streaming(url: str, token: str, kind: int, number: str) -> Iterator[str]:
     with opened(url, token=token) as client:
         client.receive()
-        frames = list(client.ask(document_type=kind, document_number=number, question=QUESTION))
+        session_id = str(uuid4())
+        asking = client.ask(document_type=kind, document_number=number, question=QUESTION, session_id=session_id)
+        frames = list(asking)
     last = frames[-1]
     if last["type"] == "error":
         yield f"{last['error']['code']}: {last['error']['message']}"
@@ -169,8 +172,16 @@ def _check_streaming(url: str, token: str, kind: int, number: str) -> Iterator[s
     statuses = [frame["status"] for frame in frames if frame["type"] == "status"]
     if statuses != STATUSES:
         yield f"the statuses are {statuses}"
-    kinds = [frame["type"] for frame in frames if frame["type"] != "status"]
-    if kinds != ["stream_start", *["token"] * (len(kinds) - 3), "stream_end", "complete"]:
+    kinds = [frame["type"] for frame in frames]
+    before, after = ["status"] * len(STATUSES) + ["stream_start"], ["stream_end", "complete"]
+    tokens = len(kinds) - len(before) - len(after)
+    if kinds != [*before, *["token"] * max(tokens, 1), *after]:
         yield f"the frames come as {kinds}"
     if "".join(frame["token"] for frame in frames if frame["type"] == "token") != last["answer"]["text"]:
         yield "the tokens are not the answer"
+    if not last["answer"]["text"].strip():
+        yield "the answer is empty"
+    if strange := {str(frame.get("session_id")) for frame in frames} - {session_id}:
+        yield f"frames are of the sessions {sorted(strange)} and not of {session_id}"
+    if (numbers := [frame.get("seq") for frame in frames]) != list(range(1, len(frames) + 1)):
+        yield f"the frames are numbered {numbers}"
