@@ -2,8 +2,10 @@
 
 import hashlib
 import logging
+import math
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from django.contrib.auth import authenticate
@@ -91,11 +93,16 @@ expired_families = CleanUp(over=lambda: TokenFamily.objects.filter(expires_at__l
 expired_admin_sessions = CleanUp(over=lambda: Session.objects.filter(expire_date__lte=clock.now()), since="expire_date")
 
 
-def issue_ticket(*, family: TokenFamily) -> Ticket:
-    """A single-use ticket for a socket, good for TICKET_SECONDS while the login is."""
+def issue_ticket(*, family: TokenFamily, expires_at: datetime) -> Ticket:
+    """A single-use ticket for a socket, good for TICKET_SECONDS while the login is.
+
+    `expires_at` is the end of the access token that it stands for: neither it nor its socket is good for longer.
+    """
     ticket = secrets.token_urlsafe(TICKET_BYTES)
-    cache.set(_ticket_key(ticket), (str(family.pk), str(family.user_id)), TICKET_SECONDS)
-    return Ticket(ticket=ticket, expires_in=TICKET_SECONDS)
+    held = (str(family.pk), str(family.user_id), expires_at.timestamp())
+    seconds = max(0, min(TICKET_SECONDS, math.ceil((expires_at - clock.now()).total_seconds())))
+    cache.set(_ticket_key(ticket), held, seconds)
+    return Ticket(ticket=ticket, expires_in=seconds)
 
 
 def redeem_ticket(*, ticket: str) -> User:
@@ -104,16 +111,18 @@ def redeem_ticket(*, ticket: str) -> User:
 
 
 def redeem_ticket_for_login(*, ticket: str) -> Login:
-    """Whose ticket it is, as if an access token had been issued now; once. Raises ApiError INVALID_TOKEN."""
+    """Whose ticket it is, and until when the token it was issued for is good; once. Raises ApiError INVALID_TOKEN."""
     key = _ticket_key(ticket)
     held = cache.get(key)
     # Deleting is atomic and tells who did it: of two that redeem at once, one wins.
     if held is None or not cache.delete(key):
         raise ApiError(errors.INVALID_TOKEN)
-    family = now(selectors.good_family(family_id=UUID(held[0]), user_id=UUID(held[1])))
-    if family is None:
+    family_id, user_id, end = held
+    expires_at = datetime.fromtimestamp(end, UTC)
+    family = now(selectors.good_family(family_id=UUID(family_id), user_id=UUID(user_id)))
+    if family is None or expires_at <= clock.now():
         raise ApiError(errors.INVALID_TOKEN)
-    return Login(family=family, expires_at=tokens.end_of_a_token_from_now())
+    return Login(family=family, expires_at=expires_at)
 
 
 def _ticket_key(ticket: str) -> str:

@@ -15,7 +15,7 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from healthmate.accounts import selectors
 from healthmate.accounts.models import TokenFamily, User
-from healthmate.common import clock, errors
+from healthmate.common import errors
 from healthmate.common.errors import CHALLENGE, ApiError
 from healthmate.common.steps import Steps, now, on_loop
 
@@ -154,10 +154,9 @@ def _accepted(login: Login | None) -> tuple[User, TokenFamily]:
     return login.family.user, login.family
 
 
-def end_of_a_token_from_now() -> datetime:
-    """When an access token that is issued now expires."""
-    lifetime: timedelta = api_settings.ACCESS_TOKEN_LIFETIME
-    return clock.now() + lifetime
+def end_of_token(request: Request) -> datetime:
+    """When the access token that a request bears expires. Raises ApiError INVALID_TOKEN."""
+    return read_access(_bearer_token(request) or "").expires_at
 
 
 def _verified(kind: type[Token], raw: Any) -> Token:  # simplejwt's own annotation asks for a Token here

@@ -8,7 +8,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from healthmate.accounts import services
+from healthmate.accounts import services, tokens
 from healthmate.accounts.serializers import LoginIn, RefreshIn, TicketOut, TokensOut
 from healthmate.accounts.tokens import TokenPair
 from healthmate.common import errors
@@ -111,7 +111,7 @@ class TicketView(ApiView):
     async def post(self, request: Request) -> Response:
         """Get a ticket."""
         family: Any = request.auth
-        ticket = await in_db(services.issue_ticket, family=family)
+        ticket = await in_db(services.issue_ticket, family=family, expires_at=tokens.end_of_token(request))
         return Response(TicketOut(asdict(ticket)).data, headers=NO_STORE)
 
 

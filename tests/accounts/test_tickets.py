@@ -6,7 +6,7 @@ import time_machine
 from django.db import connections
 
 from healthmate.accounts import services
-from healthmate.accounts.models import TokenFamily
+from healthmate.accounts.models import TokenFamily, User
 from healthmate.common.errors import ApiError
 
 
@@ -31,10 +31,11 @@ def test_a_ticket_opens_one_socket_for_its_user(http, make_user, log_in):
 def ticket(make_user):
     from tests.accounts.conftest import PASSWORD
 
-    def make():
+    def make(*, good_for=3600):
         user = make_user()
         services.log_in(email=user.email, password=PASSWORD)
-        return services.issue_ticket(family=TokenFamily.objects.get()).ticket
+        end = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=good_for)
+        return services.issue_ticket(family=TokenFamily.objects.get(), expires_at=end).ticket
 
     return make
 
@@ -46,6 +47,19 @@ def test_a_ticket_lasts_half_a_minute(ticket):
         late = ticket()
     with time_machine.travel(now + dt.timedelta(seconds=31), tick=False):
         assert refused(late)
+
+
+@pytest.mark.django_db
+def test_a_ticket_is_good_for_no_longer_than_its_token(ticket):
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    with time_machine.travel(now, tick=False):
+        login = services.redeem_ticket_for_login(ticket=ticket(good_for=90))
+        assert login.expires_at == now + dt.timedelta(seconds=90)
+        TokenFamily.objects.all().delete()
+        User.objects.all().delete()
+        held = ticket(good_for=10)
+    with time_machine.travel(now + dt.timedelta(seconds=10), tick=False):
+        assert refused(held)
 
 
 @pytest.mark.django_db

@@ -116,6 +116,20 @@ def test_a_socket_is_closed_when_its_token_expires(
     assert refusal(open_socket(f"?token={token}")) == ("UNAUTHORIZED", 4401)
 
 
+def test_a_socket_of_a_ticket_is_closed_when_the_token_expires(
+    clinician: User, token_of: TokenOf, open_socket: OpenSocket, http: Any, settings: Any
+) -> None:
+    nearly_over = dt.datetime.now(dt.UTC) - settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"] + dt.timedelta(seconds=2)
+    with time_machine.travel(nearly_over):
+        token = token_of(clinician)
+    answer = http.post("/auth/ws-ticket", headers={"Authorization": f"Bearer {token}"}).json()
+    assert 0 < answer["expires_in"] <= 2
+
+    socket = open_socket(f"?ticket={answer['ticket']}")
+    assert socket.receive()["type"] == "connected"
+    assert refusal(socket) == ("UNAUTHORIZED", 4401)
+
+
 def test_who_logs_out_asks_no_more(socket: Socket, clinician: User, record: int) -> None:
     services.revoke_families(family_ids=list(TokenFamily.objects.values_list("pk", flat=True)))
     socket.ping()
