@@ -29,3 +29,10 @@ def record_access(
         user_id=user_id,
         details=details or {},
     )
+
+
+def name_records(*, event_id: int, records: list[int]) -> None:
+    """Add to an event which records are about to be shown. Raises AccessEvent.DoesNotExist."""
+    event = AccessEvent.objects.get(pk=event_id)
+    event.details = {**event.details, "records": records}
+    event.save(update_fields=["details"])

@@ -16,6 +16,7 @@ from patients.identity import spellings
 from patients.models import Appointment, ClinicalRecord, DocumentType, Patient, PatientIdentifier, Practitioner, Slot
 from patients.scheduling import is_live
 from patients.specialties import matching_specialties
+from patients.withdrawn import is_withdrawn
 
 RECENT = timedelta(days=180)
 MAX_TYPE = 2**15  # document types are small integers
@@ -89,8 +90,9 @@ def patient_by_document(*, document_type_id: int, document_number: str) -> Known
 
 
 def count_records(*, patient_id: int) -> int:
-    """How many clinical records the patient has."""
-    return ClinicalRecord.objects.filter(patient_id=patient_id).count()
+    """How many clinical records the patient has, without those that were entered in error."""
+    wrong = ClinicalRecord.objects.filter(is_withdrawn(), pk=OuterRef("pk"))
+    return ClinicalRecord.objects.filter(~Exists(wrong), patient_id=patient_id).count()
 
 
 def free_slots(search: SlotSearch, *, limit: int = 8) -> list[Slot]:

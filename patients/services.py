@@ -1,6 +1,6 @@
 """The writes that this app offers to the others: identification, registration, the agenda, access events."""
 
-from patients.access import record_access
+from patients.access import name_records, record_access
 from patients.identity import add_identifier, identify, register, registration_types
 from patients.scheduling import (
     block_slots,
@@ -23,6 +23,7 @@ __all__ = [
     "confirm_appointment",
     "identify",
     "move_appointment",
+    "name_records",
     "propose_appointment",
     "record_access",
     "register",

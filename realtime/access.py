@@ -69,12 +69,27 @@ def accept_question(*, clinician: Clinician, question: Question) -> tuple[Run, b
 
 
 def session_to_read(*, clinician: Clinician, session_id: str) -> Run:
-    """The newest run of the clinician's session, to be read once more.
+    """The newest run of the clinician's session, to be read once more; it counts like a question.
+
+    Raises ApiError INVALID_TOKEN, FORBIDDEN, RATE_LIMITED, and INVALID_REQUEST when there is no such session.
+    """
+    check(clinician)
+    MessageThrottle().count(f"user:{clinician.user_id}")
+    return _existing(clinical.note_rereading(owner=clinician.owner, session_id=session_id))
+
+
+def session_to_stop(*, clinician: Clinician, session_id: str) -> Run:
+    """The newest run of the clinician's session, to be read to its end unless it is over.
 
     Raises ApiError INVALID_TOKEN, FORBIDDEN, and INVALID_REQUEST when there is no such session.
     """
     check(clinician)
-    run = clinical.note_rereading(owner=clinician.owner, session_id=session_id)
+    run = _existing(clinical.newest_run(clinician.owner, session_id))
+    # Of one that is over nothing is shown, so nothing is noted.
+    return run if run.is_over else _existing(clinical.note_rereading(owner=clinician.owner, session_id=session_id))
+
+
+def _existing(run: Run | None) -> Run:
     if run is None:
         raise ApiError(errors.INVALID_REQUEST, message=NO_SESSION)
     return run

@@ -191,7 +191,7 @@ class ClinicianConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _cancel(self, frame: Cancel) -> None:
         reading = self._readings.get(frame.session_id)
         if reading is None:
-            run = await in_db(access.session_to_read, clinician=self.clinician, session_id=frame.session_id)
+            run = await in_db(access.session_to_stop, clinician=self.clinician, session_id=frame.session_id)
             if run.is_over:
                 raise ApiError(errors.INVALID_REQUEST, message=NOT_RUNNING)
             shown = len((await ChatService().feed(run.id)).events)

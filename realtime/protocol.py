@@ -116,6 +116,8 @@ def decode(text: str) -> ClientFrame:
         raise BadFrameError(_("A frame is one JSON object.")) from None
     if isinstance(frame, Query):
         _check(frame)
+    elif isinstance(frame, Cancel | Resume):
+        _check_text(frame.session_id, frame.session_id)
     return frame
 
 
@@ -126,8 +128,12 @@ def _check(query: Query) -> None:
         limit = {"limit": settings.MAX_MESSAGE_CHARS}
         raise BadFrameError(_("A question may have %(limit)d characters.") % limit, query.session_id)
     for text in (query.question, query.document_number, query.session_id):
-        if "\x00" in text:
-            raise BadFrameError(_("Text may not contain NUL characters."), query.session_id)
+        _check_text(text, query.session_id)
+
+
+def _check_text(text: str, session_id: str) -> None:
+    if "\x00" in text:  # PostgreSQL stores none
+        raise BadFrameError(_("Text may not contain NUL characters."), session_id)
 
 
 def _session_of(text: str) -> str | None:

@@ -25,7 +25,7 @@ from healthmate.common.steps import now
 from patients import retrieval
 from patients.retrieval import Snapshot
 from patients.selectors import KnownPatient, count_records, patient_by_document
-from patients.services import record_access
+from patients.services import name_records, record_access
 
 SEARCHING_PATIENT = "searching_patient"  # what every run begins with, so that it needs no event of its own
 VECTOR_SEARCH = "vector_search"
@@ -129,13 +129,25 @@ def asked_by(run_id: UUID) -> Asked:
     )
 
 
-def find_patient(*, thread_id: UUID, asked: Asked) -> KnownPatient:
-    """Whose record it is; the thread is about them from now on. Raises ApiError PATIENT_NOT_FOUND."""
+@transaction.atomic
+def find_patient(*, run_id: UUID, thread_id: UUID, asked: Asked) -> tuple[KnownPatient, int]:
+    """Whose record it is, and the id of the event that says so; the thread is about them from now on.
+
+    Raises ApiError PATIENT_NOT_FOUND.
+    """
     patient = patient_by_document(document_type_id=asked.document_type_id, document_number=asked.document_number)
     if patient is None:
         raise ApiError(errors.PATIENT_NOT_FOUND)
     Thread.objects.filter(id=thread_id).update(patient_id=patient.patient_id, updated_at=clock.now())
-    return patient
+    # Who they are is told even when the answer is stopped, or the search fails, before a record is read.
+    event_id = _note(
+        run_id=run_id,
+        patient_id=patient.patient_id,
+        user_id=asked.user_id,
+        details={"records": []},
+        thread_id=thread_id,
+    )
+    return patient, event_id
 
 
 def search_record(*, patient_id: int, question: str, vector: Vector | None) -> Found:
@@ -154,16 +166,15 @@ def search_record(*, patient_id: int, question: str, vector: Vector | None) -> F
     return Found(snapshot=snapshot, entries=entries, records_analyzed=records, chunks_used=len(hits))
 
 
-def note_reading(*, run_id: UUID, thread_id: UUID, asked: Asked, patient_id: int, entries: list[Entry]) -> None:
-    """Leave an event that names the records which are about to be shown."""
-    details = {"records": [entry.record_id for entry in entries]}
-    _note(run_id=run_id, patient_id=patient_id, user_id=asked.user_id, details=details, thread_id=thread_id)
+def note_reading(*, event_id: int, entries: list[Entry]) -> None:
+    """Have the run's event name the records which are about to be shown."""
+    name_records(event_id=event_id, records=[entry.record_id for entry in entries])
 
 
 def _note(
     *, run_id: UUID, patient_id: int, user_id: UUID | None, details: dict[str, Any], thread_id: UUID | None = None
-) -> None:
-    record_access(
+) -> int:
+    event = record_access(
         patient_id=patient_id,
         actor=str(user_id),
         user_id=user_id,
@@ -172,6 +183,7 @@ def _note(
         thread_id=thread_id,
         details=details,
     )
+    return event.pk
 
 
 def _limit_statements(seconds: float) -> None:

@@ -14,7 +14,7 @@ from chat.events import AnswerEnded, AnswerStarted, Evidence, StatusChanged
 from chat.models import Run
 from chat.services import clinical
 from chat.services.base_turn import BaseTurn
-from chat.services.clinical import BUILDING_CONTEXT, GENERATING, VECTOR_SEARCH, Asked, Found
+from chat.services.clinical import BUILDING_CONTEXT, GENERATING, VECTOR_SEARCH, Found
 from chat.services.model_io import ModelError, ModelRequest, TextDelta
 from healthmate.common import errors
 from healthmate.common.db import in_db
@@ -36,12 +36,15 @@ class ClinicalTurn(BaseTurn):
     async def answer(self) -> None:
         """Make the whole answer. Raises ApiError PATIENT_NOT_FOUND, VECTOR_SEARCH_TIMEOUT; ModelError."""
         asked = await in_db(clinical.asked_by, self.claimed.run_id)
-        self.patient = await in_db(clinical.find_patient, thread_id=self.claimed.thread_id, asked=asked)
+        patient, event_id = await in_db(
+            clinical.find_patient, run_id=self.claimed.run_id, thread_id=self.claimed.thread_id, asked=asked
+        )
+        self.patient = patient
         await self.emit(StatusChanged, status=VECTOR_SEARCH)
-        self.found = found = await self._search(self.patient)
+        self.found = found = await self._search(patient)
         await self.emit(StatusChanged, status=BUILDING_CONTEXT)
         self.gate = CitationGate({entry.number for entry in found.entries})
-        request = await self._request(asked, found)
+        request = await self._request(event_id, found)
         await self.emit(StatusChanged, status=GENERATING)
         if found.entries:
             await self._relay(request)
@@ -83,17 +86,10 @@ class ClinicalTurn(BaseTurn):
                 raise ApiError(errors.VECTOR_SEARCH_TIMEOUT) from error
             raise
 
-    async def _request(self, asked: Asked, found: Found) -> ModelRequest:
+    async def _request(self, event_id: int, found: Found) -> ModelRequest:
         """What the model is asked; that these records are read is noted before."""
         fence = new_fence()
-        await in_db(
-            clinical.note_reading,
-            run_id=self.claimed.run_id,
-            thread_id=self.claimed.thread_id,
-            asked=asked,
-            patient_id=found.snapshot.patient_id,
-            entries=found.entries,
-        )
+        await in_db(clinical.note_reading, event_id=event_id, entries=found.entries)
         message = record_message(found.entries, question=self.claimed.question, fence=fence, snapshot=found.snapshot)
         return ModelRequest(
             model=self.assistant.effective_model,

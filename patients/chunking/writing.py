@@ -10,9 +10,10 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from patients.chunking.pieces import pieces_of
-from patients.fhir.prose import ERROR, reasons_in
+from patients.fhir.prose import reasons_in
 from patients.models import ClinicalRecord, RecordChunk
 from patients.roots import roots_of
+from patients.withdrawn import is_withdrawn
 
 VERSION = 4  # of how pieces are made; raise it and `embed_records` makes all of them anew
 BATCH = 500
@@ -57,12 +58,7 @@ def rewrite_chunks(pks: Iterable[int]) -> Written:
 def records_without_chunks(*, everything: bool = False) -> QuerySet[ClinicalRecord]:
     """The records that have no pieces, or pieces of an older version; or all of them, to be written again."""
     current = RecordChunk.objects.filter(record=OuterRef("pk"), version=VERSION)
-    withdrawn = Q(negated=True) & (
-        Q(status=ERROR)
-        | Q(resource__verificationStatus=ERROR)
-        | Q(resource__verificationStatus__coding__contains=[{"code": ERROR}])
-    )
-    wrong = ClinicalRecord.objects.filter(withdrawn, pk=OuterRef("pk"))
+    wrong = ClinicalRecord.objects.filter(is_withdrawn(), pk=OuterRef("pk"))
     return ClinicalRecord.objects.filter(~Exists(wrong), Q() if everything else ~Exists(current))
 
 

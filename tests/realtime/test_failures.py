@@ -11,7 +11,7 @@ from llmock.scenarios import Delay, Match
 
 from chat.models import Assistant, ClinicalQuery, Run
 from patients.models import AccessEvent, ClinicalRecord, Patient
-from tests.realtime.conftest import STATUSES, Socket, question
+from tests.realtime.conftest import STATUSES, Socket, question, resource
 
 EMBEDDINGS = Match(path="*/embeddings")
 MRN = 10  # a type of document that is unique per issuer only
@@ -91,6 +91,8 @@ def test_a_search_that_takes_too_long(socket: Socket, model: Any, record: int, s
     model.add(Delay(20, match=EMBEDDINGS))
     statuses, last = ending(socket)
     assert (statuses, last["error"]["code"]) == (STATUSES[:2], "VECTOR_SEARCH_TIMEOUT")
+    event = AccessEvent.objects.get()  # the patient was found
+    assert (event.patient_id, event.run_id, event.details) == (record, Run.objects.get().id, {"records": []})
 
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE patients_recordchunk IN ACCESS EXCLUSIVE MODE")
@@ -154,15 +156,46 @@ def test_what_nobody_foresaw(socket: Socket, record: int) -> None:
 
 def test_too_many_questions(socket: Socket, record: int, settings: Any) -> None:
     settings.RATE_MESSAGES = "1/min"
-    assert_works(socket)
-    asked = question()
-    socket.send(asked)
-    refusal = socket.receive()
-    assert (refusal["error"]["code"], refusal["session_id"]) == ("RATE_LIMITED", asked["session_id"])
-    assert "seq" not in refusal
+    answered = question()
+    socket.send(answered)
+    assert socket.rest()[-1]["type"] == "complete"
+    for frame in (question(), {"type": "resume", "session_id": answered["session_id"]}):
+        socket.send(frame)
+        refusal = socket.receive()
+        assert (refusal["error"]["code"], refusal["session_id"]) == ("RATE_LIMITED", frame["session_id"])
+        assert "seq" not in refusal
+    assert AccessEvent.objects.count() == 1
     socket.ping()
     settings.RATE_MESSAGES = "off"
     assert_works(socket)
+
+
+def test_a_record_that_was_entered_in_error_is_not_counted(socket: Socket, make_record: Callable[..., int]) -> None:
+    wrong = {"verificationStatus": {"coding": [{"code": "entered-in-error"}]}}
+    make_record(
+        resource("MedicationRequest", "Metformina 850 mg"),
+        resource("MedicationRequest", "Losartán 50 mg", status="entered-in-error"),
+        resource("Condition", "Asma", **wrong),
+    )
+    assert ClinicalRecord.objects.count() == 3
+
+    assert ending(socket)[1]["metadata"]["total_records_analyzed"] == 1
+
+
+def test_a_search_that_is_stopped_leaves_an_event(socket: Socket, model: Any, record: int) -> None:
+    model.add(Delay(20, match=EMBEDDINGS))
+    asked = question()
+    socket.send(asked)
+    while socket.receive().get("status") != "vector_search":
+        pass
+    cancel = {"type": "cancel", "session_id": asked["session_id"]}
+    socket.send(cancel)
+
+    assert socket.rest()[-1]["patient_info"]["patient_id"] == record
+    assert (AccessEvent.objects.get().patient_id, AccessEvent.objects.get().details) == (record, {"records": []})
+    socket.send(cancel)
+    assert socket.receive()["error"]["code"] == "INVALID_REQUEST"
+    assert AccessEvent.objects.count() == 1  # nothing was shown again
 
 
 def test_a_model_server_without_embeddings_is_no_error(socket: Socket, model: Any, record: int) -> None:
