@@ -38,7 +38,7 @@ def figures(text: str) -> dict[tuple[str, ...], float]:
 
 
 @pytest.fixture
-def ask() -> Callable[..., Any]:
+def ask(database: None) -> Callable[..., Any]:
     """Ask the ASGI application from an address, with headers of the request's own."""
     from healthmate.asgi import application
 
