@@ -11,23 +11,17 @@ from chat.serializers import FeedbackIn, FeedbackOut, StopOut
 from chat.services import runs
 from chat.services.chat_service import ChatService
 from chat.services.stopping import stop
-from chat.session_views import EXAMPLE_ANSWER, EXAMPLE_STREAM, SESSION_ERRORS, SESSION_ID, UserView
-from chat.sse import session_events, session_events_with_ids
-from chat.stream_views import STOPPED_RUN, StreamView, wanted_run
+from chat.session_views import EXAMPLE_ANSWER, EXAMPLE_STREAM, SESSION_ERRORS, SESSION_ID, UserStreamView, UserView
+from chat.stream_views import STOPPED_RUN, wanted_run
 from chat.views import parse_thread_id
 from healthmate.common import errors
 from healthmate.common.db import in_db
 from healthmate.common.errors import ApiError
 from healthmate.common.schema import BODY_ERRORS, USER_ONLY, answer, body, error_responses, event_stream, path_parameter
-from healthmate.common.throttles import AddressThrottle, MessageThrottle
 
 
-class RegenerateView(UserView, StreamView):
+class RegenerateView(UserStreamView):
     """`POST /api/chat/realtime/sessions/{id}/regenerate`."""
-
-    throttle_classes = (AddressThrottle, MessageThrottle)
-    plain = staticmethod(session_events)
-    numbered = staticmethod(session_events_with_ids)
 
     @extend_schema(
         tags=["sessions"],

@@ -200,12 +200,16 @@ class SessionView(UserView):
         return Response(status=204)
 
 
-class SessionStreamView(UserView, StreamView):
-    """`POST` and `GET /api/chat/realtime/sessions/{id}/stream`."""
+class UserStreamView(UserView, StreamView):
+    """A view that streams a session's answers."""
 
     throttle_classes = (AddressThrottle, MessageThrottle)
     plain = staticmethod(session_events)
     numbered = staticmethod(session_events_with_ids)
+
+
+class SessionStreamView(UserStreamView):
+    """`POST` and `GET /api/chat/realtime/sessions/{id}/stream`."""
 
     @extend_schema(
         tags=["sessions"],
